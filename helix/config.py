@@ -1,0 +1,135 @@
+"""Frozen settings of an engine, validated when built.
+
+What is found out at load (number of blocks, EOS ids, context length) belongs to the object that found it and is
+never written back here. The command line generates its options from these classes: field, flag and help are one fact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from helix.errors import ConfigError
+
+DEMO_MODEL = "helix-demo"
+"""Name of the built-in model, which needs no download."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """Which model runs, where, and in which number format."""
+
+    model: str = DEMO_MODEL
+    """Name on the Hugging Face hub, a folder, or helix-demo for the built-in model."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub model."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:N, mps, xpu or directml; auto takes the first of CUDA, DirectML, MPS, XPU, CPU."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of weights and KV cache; auto takes the checkpoint's where the device is fast at it."""
+    max_model_len: int | None = None
+    """Longest prompt plus completion in tokens; None: what the model was built for."""
+    num_threads: int | None = None
+    """Threads for CPU arithmetic; None: as many as PyTorch chooses."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model."""
+
+    def __post_init__(self) -> None:
+        _check_positive(max_model_len=self.max_model_len, num_threads=self.num_threads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheConfig:
+    """How much memory the KV cache takes and how it is cut."""
+
+    block_size: int = 16
+    """Tokens per block."""
+    num_blocks: int | None = None
+    """Number of blocks; None: as many as fit into kv_memory_gib or the device."""
+    kv_memory_gib: float | None = None
+    """Memory for the KV cache of target and draft together in GiB; None: 1 on CPU, what is left on a device."""
+    device_memory_utilization: float = 0.9
+    """Share of a device's memory the engine may take, weights included. Ignored on CPU."""
+    enable_prefix_caching: bool = True
+    """Keep blocks of finished requests and share equal prefixes."""
+
+    def __post_init__(self) -> None:
+        _check_positive(block_size=self.block_size, num_blocks=self.num_blocks, kv_memory_gib=self.kv_memory_gib)
+        if not 0 < self.device_memory_utilization <= 1:
+            raise ConfigError(f"device_memory_utilization must be in (0, 1], got {self.device_memory_utilization}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerConfig:
+    """How many requests and tokens share one step."""
+
+    max_num_seqs: int = 16
+    """Most requests that run at once."""
+    max_num_batched_tokens: int = 512
+    """Most tokens computed in one step, all requests together."""
+    max_num_waiting: int = 256
+    """Most requests that wait; one more is refused as busy."""
+
+    def __post_init__(self) -> None:
+        _check_positive(
+            max_num_seqs=self.max_num_seqs,
+            max_num_batched_tokens=self.max_num_batched_tokens,
+            max_num_waiting=self.max_num_waiting,
+        )
+        if self.max_num_batched_tokens < self.max_num_seqs:
+            raise ConfigError(
+                f"max_num_batched_tokens ({self.max_num_batched_tokens}) must be at least max_num_seqs "
+                f"({self.max_num_seqs}): every running request needs one token a step"
+            )
+
+
+SpeculationMethod = Literal["auto", "draft", "ngram", "none"]
+AcceptanceRule = Literal["auto", "match", "rejection"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeculativeConfig:
+    """How tokens are guessed ahead and how guesses are accepted. Every setting is lossless."""
+
+    speculation_depth: int = 4
+    """Draft tokens per request and step unless a request asks otherwise; 0: none unless a request asks."""
+    max_speculation_depth: int = 16
+    """Largest depth a request may ask for."""
+    draft_model: str | None = None
+    """Name or folder of a smaller model with the same tokenizer; None: the built-in draft for helix-demo, else none."""
+    speculation_method: SpeculationMethod = "auto"
+    """Which proposer guesses: draft (a smaller model), ngram (the request's own text), auto (ngram, then draft), none."""
+    ngram_max: int = 8
+    """Longest suffix that the ngram proposer looks up."""
+    ngram_min: int = 3
+    """Shortest suffix that the ngram proposer looks up."""
+    acceptance_rule: AcceptanceRule = "auto"
+    """match: keep a guess equal to the target's own draw; rejection: Leviathan et al.; auto: match unless a sampled
+    draft without a seed makes rejection accept more."""
+
+    def __post_init__(self) -> None:
+        _check_positive(
+            max_speculation_depth=self.max_speculation_depth, ngram_max=self.ngram_max, ngram_min=self.ngram_min
+        )
+        if not 0 <= self.speculation_depth <= self.max_speculation_depth:
+            raise ConfigError(
+                f"speculation_depth must be between 0 and {self.max_speculation_depth}, got {self.speculation_depth}"
+            )
+        if self.ngram_min > self.ngram_max:
+            raise ConfigError(f"ngram_min ({self.ngram_min}) is larger than ngram_max ({self.ngram_max})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """Everything an engine needs to know before it loads."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    speculative: SpeculativeConfig = field(default_factory=SpeculativeConfig)
+
+
+def _check_positive(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and value <= 0:
+            raise ConfigError(f"{name} must be positive, got {value}")

@@ -1,0 +1,135 @@
+"""What the engine tells the world about a request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class FinishReason(StrEnum):
+    """Why a request ended; the first two are OpenAI's words."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    ABORT = "abort"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """How likely the model found one token, before any penalty, bias, temperature or filter."""
+
+    token_id: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+    """The most likely (token_id, logprob) at this position, best first; as many as were asked for."""
+
+
+@dataclass(slots=True)
+class ProposerStats:
+    """What one proposer drafted for one request, or for all of them."""
+
+    num_draft_tokens: int = 0
+    num_accepted_tokens: int = 0
+
+
+@dataclass(slots=True)
+class SpecDecodeStats:
+    """What speculation did: counted where drafts are verified, never estimated."""
+
+    num_steps: int = 0
+    """Target passes that committed at least one token."""
+    num_drafts: int = 0
+    """Of those, passes that verified at least one draft token."""
+    num_draft_tokens: int = 0
+    num_accepted_tokens: int = 0
+    num_emitted_tokens: int = 0
+    """Tokens committed by those passes: accepted ones, and one of the target's own each."""
+    draft_tokens_per_position: Counter[int] = field(default_factory=Counter)
+    accepted_tokens_per_position: Counter[int] = field(default_factory=Counter)
+    by_proposer: dict[str, ProposerStats] = field(default_factory=dict)
+
+    @property
+    def acceptance_rate(self) -> float | None:
+        """Accepted over drafted tokens; None when nothing was drafted."""
+        return self.num_accepted_tokens / self.num_draft_tokens if self.num_draft_tokens else None
+
+    @property
+    def mean_accepted_length(self) -> float | None:
+        """Tokens committed per target pass; 1 is plain decoding, None before the first pass."""
+        return self.num_emitted_tokens / self.num_steps if self.num_steps else None
+
+    def observe(self, *, proposer: str | None, num_draft_tokens: int, num_accepted_tokens: int, num_emitted: int) -> None:
+        """Count one verification; num_emitted may be cut short by a stop."""
+        self.num_steps += 1
+        self.num_emitted_tokens += num_emitted
+        if not num_draft_tokens or proposer is None:
+            return
+        self.num_drafts += 1
+        self.num_draft_tokens += num_draft_tokens
+        self.num_accepted_tokens += num_accepted_tokens
+        self.draft_tokens_per_position.update(range(num_draft_tokens))
+        self.accepted_tokens_per_position.update(range(num_accepted_tokens))
+        stats = self.by_proposer.setdefault(proposer, ProposerStats())
+        stats.num_draft_tokens += num_draft_tokens
+        stats.num_accepted_tokens += num_accepted_tokens
+
+
+@dataclass(slots=True)
+class RequestMetrics:
+    """When things happened to one request, in seconds of the monotonic clock, and what speculation did."""
+
+    arrival_s: float
+    scheduled_s: float | None = None
+    """First step that computed something for it."""
+    first_token_s: float | None = None
+    last_token_s: float | None = None
+    num_prompt_tokens: int = 0
+    num_cached_tokens: int = 0
+    """Prompt tokens whose KV was found in the prefix cache."""
+    num_generated_tokens: int = 0
+    num_preemptions: int = 0
+    inter_token_s: list[float] = field(default_factory=list)
+    """Time between consecutive steps that brought tokens, divided evenly over each step's tokens."""
+    spec: SpecDecodeStats = field(default_factory=SpecDecodeStats)
+
+    @property
+    def queue_s(self) -> float | None:
+        """Waiting time before the first step."""
+        return None if self.scheduled_s is None else self.scheduled_s - self.arrival_s
+
+    @property
+    def ttft_s(self) -> float | None:
+        """Time to first token, waiting included."""
+        return None if self.first_token_s is None else self.first_token_s - self.arrival_s
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Tokens after the first one per second of decoding; None for fewer than two tokens."""
+        if self.first_token_s is None or self.last_token_s is None or self.num_generated_tokens < 2:
+            return None
+        elapsed = self.last_token_s - self.first_token_s
+        return (self.num_generated_tokens - 1) / elapsed if elapsed > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOutput:
+    """What one step added to one request."""
+
+    request_id: str
+    text: str
+    """Text added since the last output: whole characters only, nothing that may still become a stop string."""
+    token_ids: tuple[int, ...]
+    """Tokens committed since the last output, an ending stop token included."""
+    logprobs: tuple[TokenLogprob, ...] | None
+    """One entry for each of token_ids, or None when none were asked for."""
+    finish_reason: FinishReason | None
+    stop_reason: str | int | None
+    """The stop string or stop token id that ended the request; None for end of sequence and other reasons."""
+    metrics: RequestMetrics
+    """Live numbers of the request; final when finish_reason is set."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether this is the request's last output."""
+        return self.finish_reason is not None

@@ -1,0 +1,112 @@
+"""The life of one sequence: its tokens, progress, blocks and status."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from helix.outputs import FinishReason, RequestMetrics, TokenLogprob
+from helix.sampling_params import SamplingParams
+
+
+class RequestStatus(Enum):
+    """Where a request stands between two steps."""
+
+    WAITING = auto()
+    RUNNING = auto()
+    FINISHED = auto()
+
+
+class Request:
+    """One prompt and what becomes of it.
+
+    The whole state of decoding is token_ids and num_computed_tokens: a step computes tokens
+    [num_computed_tokens, num_tokens) plus drafts, and a rejected draft is a num_computed_tokens that stops short.
+    """
+
+    def __init__(
+        self,
+        request_id: str,
+        prompt_token_ids: Sequence[int],
+        params: SamplingParams,
+        *,
+        seed: int,
+        eos_token_ids: frozenset[int] = frozenset(),
+        max_tokens: int,
+        cache_salt: str | None = None,
+    ) -> None:
+        self.request_id = request_id
+        self.params = params
+        self.seed = seed
+        """params.seed, or a fresh one: every draw of the request is a function of it and the output position."""
+        self.stop_token_ids = frozenset(params.stop_token_ids) | (frozenset() if params.ignore_eos else eos_token_ids)
+        self.eos_token_ids = eos_token_ids
+        self.max_tokens = max_tokens
+        """Most output tokens, the end of the context taken into account."""
+        self.cache_salt = cache_salt
+        """Prefix-cache entries are shared only between requests of equal salt."""
+        self.num_prompt_tokens = len(prompt_token_ids)
+        self.token_ids = list(prompt_token_ids)
+        """Prompt and committed output."""
+        self.output_logprobs: list[TokenLogprob] = []
+        """One per output token when params.logprobs is set, else empty."""
+        self.num_computed_tokens = 0
+        """Tokens whose KV in the target pool is valid."""
+        self.num_draft_computed_tokens = 0
+        """Tokens whose KV in the draft pool is valid."""
+        self.block_table: list[int] = []
+        self.status = RequestStatus.WAITING
+        self.finish_reason: FinishReason | None = None
+        self.stop_reason: str | int | None = None
+        self.metrics = RequestMetrics(arrival_s=time.monotonic(), num_prompt_tokens=len(prompt_token_ids))
+
+    def __repr__(self) -> str:
+        return f"Request({self.request_id}, {self.num_computed_tokens}/{self.num_tokens} tokens, {self.status.name})"
+
+    @property
+    def num_tokens(self) -> int:
+        """Prompt and committed output."""
+        return len(self.token_ids)
+
+    @property
+    def num_output_tokens(self) -> int:
+        """Committed output tokens."""
+        return len(self.token_ids) - self.num_prompt_tokens
+
+    @property
+    def prompt_token_ids(self) -> list[int]:
+        """A copy of the prompt."""
+        return self.token_ids[: self.num_prompt_tokens]
+
+    @property
+    def output_token_ids(self) -> list[int]:
+        """A copy of the committed output."""
+        return self.token_ids[self.num_prompt_tokens :]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will be computed."""
+        return self.status is RequestStatus.FINISHED
+
+    def commit_token(self, token_id: int, logprob: TokenLogprob | None = None) -> bool:
+        """Append one token and return whether the request goes on.
+
+        Every token, accepted from a draft or drawn, passes here alone, so that end of sequence, stop tokens and
+        max_tokens inside an accepted run cut it exactly where plain decoding would have stopped.
+        """
+        self.token_ids.append(token_id)
+        if logprob is not None:
+            self.output_logprobs.append(logprob)
+        if token_id in self.stop_token_ids and self.num_output_tokens > self.params.min_tokens:
+            self.finish(FinishReason.STOP, token_id if token_id in self.params.stop_token_ids else None)
+        elif self.num_output_tokens >= self.max_tokens:
+            self.finish(FinishReason.LENGTH)
+        return not self.is_finished
+
+    def finish(self, reason: FinishReason, stop_reason: str | int | None = None) -> None:
+        """End the request; the scheduler frees its blocks. A later call changes nothing."""
+        if self.finish_reason is None:
+            self.finish_reason = reason
+            self.stop_reason = stop_reason
+            self.status = RequestStatus.FINISHED

@@ -1,0 +1,1 @@
+"""From logits to tokens: one pipeline for plain and verified rows."""

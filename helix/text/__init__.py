@@ -1,0 +1,1 @@
+"""Text to tokens and back, one push at a time."""
