@@ -67,6 +67,8 @@ class SchedulerConfig:
     """Most requests that run at once."""
     max_num_batched_tokens: int = 512
     """Most tokens computed in one step, all requests together."""
+    max_num_prefill_tokens_beside_decode: int = 128
+    """Most prompt tokens that one request computes in a step that others share, so that running streams keep flowing."""
     max_num_waiting: int = 256
     """Most requests that wait; one more is refused as busy."""
 
@@ -74,6 +76,7 @@ class SchedulerConfig:
         _check_positive(
             max_num_seqs=self.max_num_seqs,
             max_num_batched_tokens=self.max_num_batched_tokens,
+            max_num_prefill_tokens_beside_decode=self.max_num_prefill_tokens_beside_decode,
             max_num_waiting=self.max_num_waiting,
         )
         if self.max_num_batched_tokens < self.max_num_seqs:

@@ -133,3 +133,40 @@ class RequestOutput:
     def is_finished(self) -> bool:
         """Whether this is the request's last output."""
         return self.finish_reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The whole answer to one prompt, from the synchronous engine."""
+
+    request_id: str
+    prompt_token_ids: tuple[int, ...]
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[TokenLogprob, ...] | None
+    finish_reason: FinishReason
+    stop_reason: str | int | None
+    metrics: RequestMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine runs, found out at load."""
+
+    model: str
+    """As the operator named it."""
+    architecture: str
+    num_parameters: int
+    draft_model: str | None
+    device: str
+    dtype: str
+    linear_route: str
+    max_model_len: int
+    num_blocks: int
+    block_size: int
+    kv_cache_bytes: int
+    speculation_method: str
+    speculation_depth: int
+    max_speculation_depth: int
+    self_test_difference: float
+    """Largest difference of paged and stock logits at load, in standard deviations of the logits."""

@@ -34,6 +34,7 @@ class Request:
         seed: int,
         eos_token_ids: frozenset[int] = frozenset(),
         max_tokens: int,
+        speculation_depth: int = 0,
         cache_salt: str | None = None,
     ) -> None:
         self.request_id = request_id
@@ -44,6 +45,8 @@ class Request:
         self.eos_token_ids = eos_token_ids
         self.max_tokens = max_tokens
         """Most output tokens, the end of the context taken into account."""
+        self.speculation_depth = speculation_depth
+        """Most draft tokens per step; 0 decodes plainly."""
         self.cache_salt = cache_salt
         """Prefix-cache entries are shared only between requests of equal salt."""
         self.num_prompt_tokens = len(prompt_token_ids)
@@ -105,8 +108,11 @@ class Request:
         return not self.is_finished
 
     def finish(self, reason: FinishReason, stop_reason: str | int | None = None) -> None:
-        """End the request; the scheduler frees its blocks. A later call changes nothing."""
-        if self.finish_reason is None:
+        """End the request; the scheduler frees its blocks.
+
+        The first reason stays, except that a stop found in the text of the last allowed token beats the length.
+        """
+        if self.finish_reason is None or (self.finish_reason is FinishReason.LENGTH and reason is FinishReason.STOP):
             self.finish_reason = reason
             self.stop_reason = stop_reason
             self.status = RequestStatus.FINISHED

@@ -1,0 +1,237 @@
+"""Owns the thread that owns the engine; turns steps into async iterators."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+
+from helix.config import EngineConfig
+from helix.engine import LLMEngine
+from helix.errors import EngineBusyError, EngineDeadError, HelixError
+from helix.outputs import EngineInfo, RequestOutput
+from helix.request import Request
+from helix.sampling_params import SamplingParams
+from helix.stats import EngineStats
+from helix.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+
+class AsyncEngine:
+    """Many concurrent callers, one engine thread.
+
+    Commands go in through a queue; outputs come back with call_soon_threadsafe, one wake-up per event loop and step.
+
+    Raises:
+        ConfigError, ModelLoadError: As LLMEngine.
+    """
+
+    def __init__(self, config: EngineConfig | None = None, *, engine: LLMEngine | None = None) -> None:
+        self._engine = engine or LLMEngine(config)
+        self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._streams: dict[str, OutputStream] = {}
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        scheduler = self._engine.config.scheduler
+        self._max_num_requests = scheduler.max_num_seqs + scheduler.max_num_waiting
+
+    @property
+    def info(self) -> EngineInfo:
+        """What the engine runs."""
+        return self._engine.info
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The target's tokenizer; safe to use from any thread."""
+        return self._engine.tokenizer
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the engine thread runs."""
+        return self._thread is not None and self._thread.is_alive() and self._error is None
+
+    def start(self) -> None:
+        """Start the engine thread; a second call changes nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="helix-engine", daemon=True)
+            self._thread.start()
+
+    def shutdown(self) -> None:
+        """End the engine thread after its current step; every unfinished request receives EngineDeadError."""
+        if self._thread is not None and self._thread.is_alive():
+            self._commands.put(None)
+            self._thread.join()
+
+    def stats(self) -> EngineStats:
+        """Return the engine's live counters."""
+        return self._engine.stats()
+
+    def generate(
+        self,
+        prompt_token_ids: Sequence[int],
+        params: SamplingParams,
+        *,
+        request_id: str | None = None,
+        cache_salt: str | None = None,
+    ) -> OutputStream:
+        """Queue a request and return its outputs; call it from a running event loop.
+
+        An ordinary function, so that a bad request fails here and not behind the first byte of an answer.
+
+        Raises:
+            InvalidRequestError: The request cannot be served as asked; param names the field.
+            EngineBusyError: The queue is full.
+            EngineDeadError: The engine thread is gone.
+        """
+        if not self.is_alive:
+            raise EngineDeadError("the engine has stopped") from self._error
+        if len(self._streams) >= self._max_num_requests:
+            raise EngineBusyError(f"{len(self._streams)} requests are running or waiting; try again later")
+        request = self._engine.make_request(
+            prompt_token_ids, params, request_id=request_id, cache_salt=cache_salt
+        )
+        stream = OutputStream(request.request_id, asyncio.get_running_loop(), self.abort)
+        self._streams[request.request_id] = stream
+        self._commands.put(lambda: self._add(request))
+        return stream
+
+    def abort(self, request_id: str) -> None:
+        """End a request at the next step and free its blocks; unknown ids are ignored. From any thread."""
+        if request_id in self._streams:
+            self._commands.put(lambda: self._abort(request_id))
+
+    def _run(self) -> None:
+        """Serve commands and steps until shutdown; the one place that catches everything."""
+        error: BaseException = EngineDeadError("the engine was shut down")
+        try:
+            while self._serve_commands():
+                self._deliver(self._engine.step())
+        except Exception as bug:  # whatever it is, nobody may wait for ever
+            logger.exception("the engine stopped on an error")
+            self._error = bug
+            error = EngineDeadError(f"the engine stopped on an error: {type(bug).__name__}")
+        for stream in list(self._streams.values()):
+            self._end(stream, error)
+
+    def _serve_commands(self) -> bool:
+        """Run queued commands, waiting for one when there is nothing to compute; returns False at shutdown."""
+        is_idle = not self._engine.has_requests
+        while True:
+            try:
+                command = self._commands.get(block=is_idle)
+            except queue.Empty:
+                return True
+            if command is None:
+                return False
+            command()
+            is_idle = not self._engine.has_requests
+
+    def _add(self, request: Request) -> None:
+        stream = self._streams[request.request_id]
+        try:
+            self._engine.add_request(request)
+        except HelixError as error:
+            self._end(stream, error)
+
+    def _abort(self, request_id: str) -> None:
+        output = self._engine.abort(request_id)
+        if output is not None:
+            self._deliver([output])
+        self._streams.pop(request_id, None)
+
+    def _deliver(self, outputs: Sequence[RequestOutput]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[OutputStream, RequestOutput]]] = {}
+        for output in outputs:
+            stream = self._streams.get(output.request_id)
+            if stream is None:
+                continue
+            if output.is_finished:
+                del self._streams[output.request_id]
+            by_loop.setdefault(stream.loop, []).append((stream, output))
+        for loop, items in by_loop.items():
+            _call_soon(loop, lambda items=items: [stream.push(output) for stream, output in items])  # type: ignore[misc]
+
+    def _end(self, stream: OutputStream, error: BaseException) -> None:
+        self._streams.pop(stream.request_id, None)
+        _call_soon(stream.loop, lambda: stream.fail(error))
+
+
+class OutputStream(AsyncIterator[RequestOutput]):
+    """The outputs of one request, for one consumer on the event loop it was made on.
+
+    Outputs that the consumer has not fetched yet are merged, so that a slow reader holds one pending output at most.
+    Closing, cancelling or dropping it before the end aborts the request.
+    """
+
+    def __init__(self, request_id: str, loop: asyncio.AbstractEventLoop, abort: Callable[[str], None]) -> None:
+        self.request_id = request_id
+        self.loop = loop
+        self._abort = abort
+        self._ready = asyncio.Event()
+        self._pending: RequestOutput | None = None
+        self._error: BaseException | None = None
+        self._is_done = False
+
+    def __aiter__(self) -> OutputStream:
+        return self
+
+    async def __anext__(self) -> RequestOutput:
+        if self._is_done:
+            raise StopAsyncIteration
+        try:
+            await self._ready.wait()
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+        if self._pending is None:
+            self._is_done = True
+            assert self._error is not None, "woken with neither an output nor an error"
+            raise self._error
+        output, self._pending = self._pending, None
+        if self._error is None:
+            self._ready.clear()
+        self._is_done = output.is_finished
+        return output
+
+    async def aclose(self) -> None:
+        """End the request unless it has ended."""
+        if not self._is_done:
+            self._is_done = True
+            self._abort(self.request_id)
+
+    def __del__(self) -> None:
+        if not self._is_done:
+            self._abort(self.request_id)
+
+    def push(self, output: RequestOutput) -> None:
+        """Hand over an output; on the event loop."""
+        self._pending = output if self._pending is None else _merge(self._pending, output)
+        self._ready.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Raise error at the consumer behind what is pending; on the event loop."""
+        self._error = error
+        self._ready.set()
+
+
+def _merge(first: RequestOutput, second: RequestOutput) -> RequestOutput:
+    logprobs = None
+    if first.logprobs is not None and second.logprobs is not None:
+        logprobs = first.logprobs + second.logprobs
+    return replace(
+        second,
+        text=first.text + second.text,
+        token_ids=first.token_ids + second.token_ids,
+        logprobs=logprobs,
+    )
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    try:
+        loop.call_soon_threadsafe(callback)
+    except RuntimeError:  # the loop was closed: nobody listens any more
+        logger.debug("an event loop closed before its outputs arrived")

@@ -1,0 +1,308 @@
+"""Assembles the parts and runs one synchronous step; no threads, no HTTP."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+
+
+from helix.config import EngineConfig
+from helix.errors import ContextLengthExceededError, InvalidRequestError
+from helix.kv_cache.block_manager import BlockManager
+from helix.model.batch import Span
+from helix.outputs import EngineInfo, FinishReason, Generation, RequestOutput
+from helix.request import Request
+from helix.sampling.sampler import Sampler, Verified
+from helix.sampling_params import SamplingParams
+from helix.scheduler import ScheduledRequest, Scheduler
+from helix.spec_decode.draft_model import DraftModelProposer
+from helix.spec_decode.ngram import NgramProposer
+from helix.spec_decode.proposer import Draft, Proposer, ProposerChain
+from helix.stats import EngineStats
+from helix.text.stop_strings import StopStringMatcher
+from helix.worker import Worker, load_worker
+
+
+class LLMEngine:
+    """Continuous batching with speculation over one target model.
+
+    Not thread-safe: one thread calls add_request, step and abort (AsyncEngine owns that thread). make_request and
+    info touch nothing that changes and may be used from any thread.
+
+    Raises:
+        ConfigError, ModelLoadError: The model cannot be served as configured.
+    """
+
+    def __init__(self, config: EngineConfig | None = None, *, worker: Worker | None = None) -> None:
+        self.config = config or EngineConfig()
+        self.worker = worker or load_worker(self.config)
+        speculative = self.config.speculative
+        pool = self.worker.target.pool
+        self.tokenizer = self.worker.tokenizer
+        self.block_manager = BlockManager(
+            pool.num_blocks, pool.block_size, enable_prefix_caching=self.config.cache.enable_prefix_caching
+        )
+        self.scheduler = Scheduler(self.config.scheduler, self.block_manager)
+        self.sampler = Sampler(self.tokenizer.vocab_size, acceptance_rule=speculative.acceptance_rule)
+        proposers: list[Proposer] = [NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max)]
+        if self.worker.draft is not None:
+            budget = self.config.scheduler.max_num_batched_tokens
+            proposers.append(DraftModelProposer(self.worker.draft, self.sampler, max_num_batched_tokens=budget))
+        self.proposer = ProposerChain(proposers, method=speculative.speculation_method)
+        self.info: EngineInfo = self.worker.info(self.config)
+        self._streams: dict[str, _TextStream] = {}
+        self._stats = EngineStats(num_blocks=pool.num_blocks)
+
+    def make_request(
+        self,
+        prompt_token_ids: Sequence[int],
+        params: SamplingParams,
+        *,
+        request_id: str | None = None,
+        cache_salt: str | None = None,
+    ) -> Request:
+        """Validate a prompt with its parameters and return a request that is not queued yet.
+
+        Raises:
+            InvalidRequestError: Something in it cannot be served as asked; param names the field.
+        """
+        info, vocab_size = self.info, self.tokenizer.vocab_size
+        num_prompt_tokens = len(prompt_token_ids)
+        if not num_prompt_tokens:
+            raise InvalidRequestError("the prompt is empty", param="prompt")
+        if any(not 0 <= token_id < vocab_size for token_id in prompt_token_ids):
+            raise InvalidRequestError(f"the prompt has token ids outside 0 to {vocab_size - 1}", param="prompt")
+        room = info.max_model_len - num_prompt_tokens
+        if room < 1 or (params.max_tokens is not None and params.max_tokens > room):
+            raise ContextLengthExceededError(
+                num_prompt_tokens=num_prompt_tokens, max_model_len=info.max_model_len, max_tokens=params.max_tokens
+            )
+        for param, ids in (("logit_bias", params.logit_bias), ("stop_token_ids", params.stop_token_ids)):
+            if any(not 0 <= token_id < vocab_size for token_id in ids):
+                raise InvalidRequestError(f"{param} has token ids outside 0 to {vocab_size - 1}", param=param)
+        method = params.speculation_method or info.speculation_method
+        if params.speculation_method == "draft" and info.draft_model is None:
+            raise InvalidRequestError("there is no draft model loaded to speculate with", param="speculation_method")
+        depth = info.speculation_depth if params.speculation_depth is None else params.speculation_depth
+        if depth > info.max_speculation_depth:
+            raise InvalidRequestError(
+                f"speculation_depth must be between 0 and {info.max_speculation_depth}, got {depth}",
+                param="speculation_depth",
+            )
+        return Request(
+            request_id or f"req-{secrets.token_hex(12)}",
+            prompt_token_ids,
+            params,
+            seed=secrets.randbits(63) if params.seed is None else params.seed,
+            eos_token_ids=self.tokenizer.eos_token_ids,
+            max_tokens=room if params.max_tokens is None else params.max_tokens,
+            speculation_depth=0 if method == "none" else depth,
+            cache_salt=cache_salt,
+        )
+
+    def add_request(self, request: Request) -> None:
+        """Queue a request.
+
+        Raises:
+            EngineBusyError: The queue is full.
+            InvalidRequestError: Its id is in use, or it can never fit.
+        """
+        if request.request_id in self._streams:
+            raise InvalidRequestError(f"request id {request.request_id} is in use", param="request_id")
+        self.scheduler.add(request)
+        self._streams[request.request_id] = _TextStream(self, request)
+        self._stats.num_prompt_tokens += request.num_prompt_tokens
+
+    @property
+    def has_requests(self) -> bool:
+        """Whether step has anything to do."""
+        return self.scheduler.has_requests
+
+    def step(self) -> list[RequestOutput]:
+        """Compute one batch and return what it added to each request that got tokens."""
+        step = self.scheduler.schedule()
+        if not step.scheduled:
+            return []
+        self.worker.copy_blocks(step.block_copies)
+        drafts = self.proposer.propose(step.scheduled)
+        spans = [_span(item, drafts.get(item.request.request_id)) for item in step.scheduled]
+        logits = self.worker.target.forward(spans)
+        sampled = [item for item in step.scheduled if item.catches_up]
+        requests = [item.request for item in sampled]
+        verified = self.sampler.verify(logits, requests, [drafts.get(request.request_id) for request in requests])
+        results = dict(zip((request.request_id for request in requests), verified, strict=True))
+        self._stats.num_steps += 1
+        outputs = []
+        for item in step.scheduled:
+            request = item.request
+            result = results.get(request.request_id)
+            if result is None:
+                self.scheduler.update(item, 0)
+                continue
+            outputs.append(self._commit(request, result, drafts.get(request.request_id)))
+            self.scheduler.update(item, result.num_accepted_tokens)
+            if request.is_finished:
+                self._forget(request)
+        return outputs
+
+    def abort(self, request_id: str) -> RequestOutput | None:
+        """End a request and free its blocks; returns its last output, or None when it is not known any more."""
+        stream = self._streams.get(request_id)
+        if stream is None:
+            return None
+        self.scheduler.abort(stream.request)
+        output = stream.output([], stream.finish(), 0)
+        self._forget(stream.request)
+        return output
+
+    def generate(
+        self, prompts: str | Sequence[int] | Sequence[str | Sequence[int]], params: SamplingParams | None = None
+    ) -> list[Generation]:
+        """Complete one prompt or a list of them, each a text or token ids, in one batch; answers in their order."""
+        if isinstance(prompts, str) or (prompts and isinstance(prompts[0], int)):
+            prompts = [prompts]  # type: ignore[list-item]
+        requests = []
+        for prompt in prompts:
+            ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
+            requests.append(self.make_request(ids, params or SamplingParams()))  # type: ignore[arg-type]
+        texts: dict[str, list[str]] = {request.request_id: [] for request in requests}
+        for request in requests:
+            self.add_request(request)
+        while any(not request.is_finished for request in requests):
+            for output in self.step():
+                if output.request_id in texts:
+                    texts[output.request_id].append(output.text)
+        return [_generation(request, "".join(texts[request.request_id])) for request in requests]
+
+    def stats(self) -> EngineStats:
+        """Return the live counters; one object, updated in place."""
+        stats, manager = self._stats, self.block_manager
+        stats.num_running = len(self.scheduler.running)
+        stats.num_waiting = len(self.scheduler.waiting)
+        stats.num_free_blocks = manager.num_free_blocks
+        stats.num_cached_blocks = manager.num_cached_blocks
+        stats.num_preemptions = self.scheduler.num_preemptions
+        return stats
+
+    def _commit(self, request: Request, result: Verified, draft: Draft | None) -> RequestOutput:
+        """Commit new tokens one by one until the request stops, and report what came of it.
+
+        Accepted and drawn tokens pass the same checks in the same order as in plain decoding.
+        """
+        stream = self._streams[request.request_id]
+        text = ""
+        num_emitted = 0
+        for i, token_id in enumerate(result.token_ids):
+            goes_on = request.commit_token(token_id, result.logprobs[i] if result.logprobs is not None else None)
+            num_emitted += 1
+            text += stream.feed(token_id)
+            if request.is_finished or not goes_on:
+                break
+        now = time.monotonic()
+        num_draft_tokens = len(draft.token_ids) if draft is not None else 0
+        for spec in (request.metrics.spec, self._stats.spec):
+            spec.observe(
+                proposer=draft.proposer if draft is not None else None,
+                num_draft_tokens=num_draft_tokens,
+                num_accepted_tokens=result.num_accepted_tokens,
+                num_emitted=num_emitted,
+            )
+        self._stats.num_generated_tokens += num_emitted
+        _observe_time(request, num_emitted, now)
+        if request.is_finished:
+            text += stream.finish()
+        return stream.output(result.token_ids[:num_emitted], text, num_emitted)
+
+    def _forget(self, request: Request) -> None:
+        self.proposer.forget(request.request_id)
+        del self._streams[request.request_id]
+        self._stats.num_finished += 1
+        self._stats.num_cached_tokens += request.metrics.num_cached_tokens
+
+
+class _TextStream:
+    """The text side of one request: tokens to characters, stop strings, outputs."""
+
+    def __init__(self, engine: LLMEngine, request: Request) -> None:
+        params = request.params
+        self.request = request
+        self._detokenizer = engine.tokenizer.detokenizer(skip_special_tokens=params.skip_special_tokens)
+        self._matcher = StopStringMatcher(params.stop, include_in_output=params.include_stop_str_in_output)
+
+    def feed(self, token_id: int) -> str:
+        """Push a token that was just committed; may finish the request at a stop string."""
+        request = self.request
+        if request.finish_reason is FinishReason.STOP and not request.params.include_stop_str_in_output:
+            return ""  # a stop token has no text
+        text = self._detokenizer.feed([token_id])
+        if request.num_output_tokens < request.params.min_tokens:
+            return text
+        printable, matched = self._matcher.feed(text)
+        if matched is not None:
+            request.finish(FinishReason.STOP, matched)
+        return printable
+
+    def finish(self) -> str:
+        """Return the text that was held back."""
+        request = self.request
+        if request.finish_reason is FinishReason.STOP and isinstance(request.stop_reason, str):
+            return ""
+        printable, matched = self._matcher.feed(self._detokenizer.finish())
+        return printable + ("" if matched is not None else self._matcher.finish())
+
+    def output(self, token_ids: Sequence[int], text: str, num_emitted: int) -> RequestOutput:
+        """Wrap what a step added."""
+        request = self.request
+        logprobs = None
+        if request.params.logprobs is not None:
+            logprobs = tuple(request.output_logprobs[len(request.output_logprobs) - num_emitted :])
+        return RequestOutput(
+            request_id=request.request_id,
+            text=text,
+            token_ids=tuple(token_ids),
+            logprobs=logprobs,
+            finish_reason=request.finish_reason,
+            stop_reason=request.stop_reason,
+            metrics=request.metrics,
+        )
+
+
+def _span(item: ScheduledRequest, draft: Draft | None) -> Span:
+    """Return the tokens that the target computes for a request: what it is behind, then its drafts."""
+    request = item.request
+    start = request.num_computed_tokens
+    token_ids = request.token_ids[start : start + item.num_tokens]
+    if draft is not None:
+        token_ids += draft.token_ids
+    num_logits = 1 + (len(draft.token_ids) if draft is not None else 0) if item.catches_up else 0
+    return Span(request.block_table, start, token_ids, num_logits)
+
+
+def _observe_time(request: Request, num_tokens: int, now: float) -> None:
+    metrics = request.metrics
+    metrics.num_generated_tokens += num_tokens
+    if metrics.first_token_s is None:
+        metrics.first_token_s = now
+        since_last, num_gaps = 0.0, num_tokens - 1  # tokens after the first one of a pass come with it
+    else:
+        assert metrics.last_token_s is not None
+        since_last, num_gaps = now - metrics.last_token_s, num_tokens
+    metrics.inter_token_s += [since_last / num_tokens] * num_gaps
+    metrics.last_token_s = now
+
+
+def _generation(request: Request, text: str) -> Generation:
+    assert request.finish_reason is not None
+    return Generation(
+        request_id=request.request_id,
+        prompt_token_ids=tuple(request.prompt_token_ids),
+        text=text,
+        token_ids=tuple(request.output_token_ids),
+        logprobs=tuple(request.output_logprobs) if request.params.logprobs is not None else None,
+        finish_reason=request.finish_reason,
+        stop_reason=request.stop_reason,
+        metrics=request.metrics,
+    )
+
+

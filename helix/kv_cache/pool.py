@@ -1,0 +1,84 @@
+"""The key and value tensors of one model, and writing to slots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class KVLayout:
+    """Shape of one layer's cache, as a probe forward found it."""
+
+    num_kv_heads: int
+    key_dim: int
+    value_dim: int
+
+    @property
+    def num_elements_per_token(self) -> int:
+        """Elements stored per token."""
+        return self.num_kv_heads * (self.key_dim + self.value_dim)
+
+
+class KVCachePool:
+    """KV memory of one model: per layer a key and a value tensor of num_blocks * block_size slots.
+
+    Block ids mean the same in the pool of the target and in that of the draft, so that one block table, one
+    allocation and one rollback serve both.
+
+    Source: Kwon et al., arXiv 2309.06180, section 4.
+    """
+
+    def __init__(
+        self,
+        layouts: Sequence[KVLayout],
+        *,
+        num_blocks: int,
+        block_size: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.num_blocks = num_blocks
+        self.block_size = block_size
+        self.layouts = tuple(layouts)
+        num_slots = num_blocks * block_size
+        # Zeroed: slots that were never written are masked, but 0 * NaN would still be NaN.
+        self.keys = [
+            torch.zeros(num_slots, layout.num_kv_heads, layout.key_dim, dtype=dtype, device=device) for layout in layouts
+        ]
+        self.values = [
+            torch.zeros(num_slots, layout.num_kv_heads, layout.value_dim, dtype=dtype, device=device)
+            for layout in layouts
+        ]
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory taken by all layers."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in (*self.keys, *self.values))
+
+    def write(
+        self,
+        layer: int,
+        slots: Tensor,  # [num_query_tokens] int64
+        key: Tensor,  # [num_query_tokens, num_kv_heads, key_dim]
+        value: Tensor,  # [num_query_tokens, num_kv_heads, value_dim]
+    ) -> None:
+        """Store the keys and values of new tokens in their slots."""
+        self.keys[layer].index_copy_(0, slots, key.to(self.keys[layer].dtype))
+        self.values[layer].index_copy_(0, slots, value.to(self.values[layer].dtype))
+
+    def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
+        """Copy whole blocks (source, destination) in every layer: copy on write."""
+        for source, destination in copies:
+            src = slice(source * self.block_size, (source + 1) * self.block_size)
+            dst = slice(destination * self.block_size, (destination + 1) * self.block_size)
+            for tensor in (*self.keys, *self.values):
+                tensor[dst] = tensor[src]
+
+
+def num_bytes_per_block(layouts: Sequence[KVLayout], *, block_size: int, dtype: torch.dtype) -> int:
+    """Bytes that one block takes in a pool of these layers."""
+    return block_size * dtype.itemsize * sum(layout.num_elements_per_token for layout in layouts)

@@ -1,0 +1,156 @@
+"""Names on a hub or disk become a module in eval mode."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from helix.config import DEMO_MODEL, ModelConfig
+from helix.errors import ConfigError, ModelLoadError
+from helix.model import attention, linear
+from helix.model.families import LayerSpec, probe
+
+logger = logging.getLogger(__name__)
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to serve and what was found out about it."""
+
+    name: str
+    architecture: str
+    module: nn.Module
+    layers: list[LayerSpec]
+    device: torch.device
+    dtype: torch.dtype
+    """Number format of activations and KV cache."""
+    vocab_size: int
+    """Width of the logits, padding included."""
+    max_model_len: int
+    """Longest sequence the model was built for."""
+    num_parameters: int
+    linear_route: str
+    """How linear layers are computed, for people."""
+
+
+def load_model(config: ModelConfig) -> LoadedModel:
+    """Load, probe and prepare a model for serving.
+
+    Raises:
+        ConfigError: The device does not exist here.
+        ModelLoadError: The model is missing, broken, or of a family that would be served wrongly.
+    """
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    device = resolve_device(config.device)
+    transformers_logging.set_verbosity_error()
+    path = model_path(config.model)
+    try:
+        module = AutoModelForCausalLM.from_pretrained(
+            path,
+            revision=config.revision,
+            dtype="auto" if config.dtype == "auto" else _DTYPES[config.dtype],
+            trust_remote_code=config.trust_remote_code,
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelLoadError(f"cannot load {config.model}: {_first_line(error)}") from error
+    return prepare(module, config.model, device, keep_dtype=config.dtype != "auto")
+
+
+def prepare(module: nn.Module, name: str, device: torch.device, *, keep_dtype: bool = False) -> LoadedModel:
+    """Move a loaded module to its device, pack its layers and install paged attention.
+
+    keep_dtype leaves the number format as it is; otherwise formats that the device is slow at are widened.
+    """
+    architecture = type(module).__name__
+    num_parameters = sum(parameter.numel() for parameter in module.parameters())
+    module.eval().requires_grad_(False)
+    module.to(device)
+    attention.register()
+    layers = probe(module, architecture)
+    linear_route = "torch"
+    if device.type == "cpu":
+        linear_route = linear.pack(module, keep_dtype=keep_dtype).summary
+    dtype = next(p.dtype for n, p in module.named_parameters() if p.is_floating_point())
+    module.set_attn_implementation(attention.IMPLEMENTATION)  # type: ignore[operator]
+    text_config: Any = module.config.get_text_config()  # type: ignore[union-attr, operator]
+    return LoadedModel(
+        name=name,
+        architecture=architecture,
+        module=module,
+        layers=layers,
+        device=device,
+        dtype=dtype,
+        vocab_size=int(text_config.vocab_size),
+        max_model_len=_max_model_len(text_config),
+        num_parameters=num_parameters,
+        linear_route=linear_route,
+    )
+
+
+def model_path(name: str) -> str:
+    """Return where transformers finds a model: the built-in one's folder, a folder, or a hub name as it is."""
+    if name == DEMO_MODEL:
+        from helix.demo import TARGET_DIR
+
+        return str(TARGET_DIR)
+    folder = Path(name).expanduser()
+    return str(folder) if folder.is_dir() else name
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the device to run on; auto takes the first of CUDA (ROCm too), DirectML, MPS, XPU and CPU.
+
+    Raises:
+        ConfigError: The device is unknown or absent.
+    """
+    if device == "directml" or (device == "auto" and not torch.cuda.is_available()):
+        try:
+            import torch_directml  # type: ignore[import-not-found, unused-ignore]
+
+            return torch.device(torch_directml.device())
+        except ImportError:
+            if device == "directml":
+                raise ConfigError("device directml needs the package torch-directml") from None
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "xpu": hasattr(torch, "xpu") and torch.xpu.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return torch.device(next(name for name, is_there in available.items() if is_there))
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"unknown device {device!r}: {_first_line(error)}") from error
+    if not available.get(resolved.type, False):
+        here = ", ".join(name for name, is_there in available.items() if is_there)
+        raise ConfigError(f"device {device} is not available here; there is {here}")
+    return resolved
+
+
+def _max_model_len(text_config: Any) -> int:
+    """Longest sequence that is exact whatever the batch.
+
+    Dynamic and long RoPE change all positions once any sequence of the batch passes the original length, so that a
+    request's answer would depend on its neighbours: such models stop at their original length.
+    """
+    longest = int(getattr(text_config, "max_position_embeddings", None) or 2048)
+    rope = getattr(text_config, "rope_parameters", None) or {}
+    if rope.get("rope_type") in ("dynamic", "longrope"):
+        longest = int(rope.get("original_max_position_embeddings") or longest)
+        logger.warning("context limited to %d tokens: this RoPE is not independent of the batch beyond", longest)
+    return longest
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,86 @@
+"""Runs one model over one batch; everything on the device happens here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from helix.errors import ModelLoadError
+from helix.kv_cache.pool import KVCachePool
+from helix.model.attention import IMPLEMENTATION, AttentionContext, attention_context
+from helix.model.batch import ForwardBatch, Span
+from helix.model.loader import LoadedModel
+
+
+class ModelRunner:
+    """A model and its KV pool."""
+
+    def __init__(self, loaded: LoadedModel, pool: KVCachePool) -> None:
+        self.loaded = loaded
+        self.pool = pool
+
+    @torch.inference_mode()
+    def forward(self, spans: Sequence[Span]) -> Tensor:  # [sum of num_logits, vocab_size]
+        """Compute the spans in one pass, write their KV, and return the logits they ask for, span after span."""
+        batch = ForwardBatch(spans, block_size=self.pool.block_size, device=self.loaded.device)
+        rows = batch.logits_indices
+        num_logits = rows.numel()
+        if not num_logits:  # a chunk inside a prompt; the LM head wants at least one row
+            rows = torch.zeros(1, dtype=torch.int64, device=self.loaded.device)
+        with attention_context(AttentionContext(batch, self.pool, self.loaded.layers)):
+            output = self.loaded.module(
+                input_ids=batch.input_ids[None],
+                position_ids=batch.positions[None],
+                use_cache=False,
+                logits_to_keep=rows,
+            )
+        logits: Tensor = output.logits[0]
+        return logits[:num_logits]
+
+
+@torch.inference_mode()
+def self_test(loaded: LoadedModel, *, block_size: int) -> float:
+    """Compare paged logits with the model's own attention and return the largest difference, in units of their spread.
+
+    The paged side computes a random prompt in two chunks, writes wrong drafts, and rolls back over scattered blocks.
+
+    Raises:
+        ModelLoadError: The two disagree: the family would be served wrongly.
+    """
+    num_tokens = min(3 * block_size + 3, loaded.max_model_len - 4)
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, loaded.vocab_size, (num_tokens,), generator=generator).tolist()
+    num_blocks = num_tokens // block_size + 2
+    pool = KVCachePool(
+        [layer.kv for layer in loaded.layers],
+        num_blocks=num_blocks,
+        block_size=block_size,
+        dtype=loaded.dtype,
+        device=loaded.device,
+    )
+    runner = ModelRunner(loaded, pool)
+    table = torch.randperm(num_blocks, generator=generator).tolist()
+    first, second = num_tokens // 3, 2 * num_tokens // 3
+    paged = [runner.forward([Span(table, 0, ids[:first], first)])]
+    paged.append(runner.forward([Span(table, first, ids[first:second], second - first)]))
+    runner.forward([Span(table, second, [ids[0], ids[1], ids[2]], 3)])  # drafts that are rejected
+    paged.append(runner.forward([Span(table, second, ids[second:], num_tokens - second)]))
+    loaded.module.set_attn_implementation("eager")  # type: ignore[operator]
+    try:
+        stock = loaded.module(
+            input_ids=torch.tensor([ids], device=loaded.device),
+            position_ids=torch.arange(num_tokens, device=loaded.device)[None],
+            use_cache=False,
+        ).logits[0]
+    finally:
+        loaded.module.set_attn_implementation(IMPLEMENTATION)  # type: ignore[operator]
+    difference = float((torch.cat(paged).float() - stock.float()).abs().max() / stock.float().std().clamp(min=1e-6))
+    limit = 2e-3 if loaded.dtype is torch.float32 else 0.2
+    if not difference < limit:
+        raise ModelLoadError(
+            f"{loaded.architecture} cannot be served with paged attention: its logits differ from the model's own by "
+            f"{difference:.2g} standard deviations (limit {limit})."
+        )
+    return difference

@@ -1,0 +1,220 @@
+"""Decides each step's tokens under the block and token budgets; applies results.
+
+There is one rule. A request is its tokens and num_computed_tokens; a step computes what it is behind, and drafts on
+top when it catches up. Prefill, chunked prefill, prefix hits, decoding and verification are that rule with different
+numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from helix.config import SchedulerConfig
+from helix.errors import EngineBusyError, InvalidRequestError
+from helix.kv_cache.block_manager import BlockManager
+from helix.outputs import FinishReason
+from helix.request import Request, RequestStatus
+
+
+@dataclass(slots=True)
+class ScheduledRequest:
+    """One request's share of a step: tokens [num_computed_tokens, num_computed_tokens + num_tokens), then drafts."""
+
+    request: Request
+    num_tokens: int
+    """Committed tokens to compute; at least one."""
+    max_draft_tokens: int = 0
+    """Slots reserved for drafts behind them."""
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether the last committed token is computed, so that the step brings new ones."""
+        return self.request.num_computed_tokens + self.num_tokens == self.request.num_tokens
+
+
+@dataclass(slots=True)
+class SchedulerOutput:
+    """What one step computes."""
+
+    scheduled: list[ScheduledRequest] = field(default_factory=list)
+    block_copies: list[tuple[int, int]] = field(default_factory=list)
+    """(source, destination) blocks to copy in every pool before the step: copy on write."""
+
+    def __len__(self) -> int:
+        return len(self.scheduled)
+
+
+class Scheduler:
+    """Waiting and running requests, first come first served.
+
+    Running requests keep their order of arrival. When blocks run out, the last one is preempted: its blocks are
+    freed and it waits at the front of the queue to be computed again (often from the prefix cache).
+    """
+
+    def __init__(self, config: SchedulerConfig, block_manager: BlockManager) -> None:
+        self.config = config
+        self.block_manager = block_manager
+        self.waiting: deque[Request] = deque()
+        self.running: list[Request] = []
+        self.num_preemptions = 0
+
+    @property
+    def has_requests(self) -> bool:
+        """Whether a step would have anything to do, now or later."""
+        return bool(self.waiting or self.running)
+
+    def add(self, request: Request) -> None:
+        """Queue a request.
+
+        Raises:
+            EngineBusyError: The queue is full.
+            InvalidRequestError: It would not fit even if it ran alone.
+        """
+        if len(self.waiting) >= self.config.max_num_waiting:
+            raise EngineBusyError(f"{len(self.waiting)} requests are waiting already; try again later")
+        capacity = self.block_manager.num_blocks * self.block_manager.block_size
+        if request.num_prompt_tokens + request.max_tokens > capacity:
+            raise InvalidRequestError(
+                f"prompt and completion need {request.num_prompt_tokens + request.max_tokens} tokens of KV cache, "
+                f"and there are {capacity}",
+                param="max_tokens",
+            )
+        self.waiting.append(request)
+
+    def schedule(self) -> SchedulerOutput:
+        """Choose the tokens of the next step and reserve their slots; running requests first, then waiting ones."""
+        output = SchedulerOutput()
+        num_preemptions = self.num_preemptions
+        budget = self._schedule_running(output, self.config.max_num_batched_tokens)
+        if self.num_preemptions == num_preemptions:  # else the victim would come straight back
+            budget = self._schedule_waiting(output, budget)
+        self._reserve_drafts(output, budget)
+        now = time.monotonic()
+        for item in output.scheduled:
+            if item.request.metrics.scheduled_s is None:
+                item.request.metrics.scheduled_s = now
+        return output
+
+    def update(self, item: ScheduledRequest, num_accepted_tokens: int) -> None:
+        """Apply one request's step after its new tokens were committed.
+
+        KV is valid for what was computed and for accepted drafts that were committed; whatever lies beyond is
+        rolled back by this arithmetic alone and its slots are overwritten. Then full blocks become findable.
+        """
+        request = item.request
+        request.num_computed_tokens = min(
+            request.num_computed_tokens + item.num_tokens + num_accepted_tokens, request.num_tokens
+        )
+        request.num_draft_computed_tokens = min(request.num_draft_computed_tokens, request.num_computed_tokens)
+        self.block_manager.truncate(request.block_table, request.num_tokens)
+        self.block_manager.mark_draft_computed(request.block_table, request.num_draft_computed_tokens)
+        self.block_manager.commit(
+            request.block_table, request.token_ids, request.num_computed_tokens, salt=request.cache_salt
+        )
+        if request.is_finished:
+            self.running.remove(request)
+            self.block_manager.free(request.block_table)
+
+    def abort(self, request: Request) -> None:
+        """End a request wherever it stands and free its blocks; a finished one stays as it is."""
+        if request.is_finished:
+            return
+        if request.status is RequestStatus.RUNNING:
+            self.running.remove(request)
+        else:
+            self.waiting.remove(request)
+        request.finish(FinishReason.ABORT)
+        self.block_manager.free(request.block_table)
+
+    def _schedule_running(self, output: SchedulerOutput, budget: int) -> int:
+        """Schedule what running requests are behind, those in decoding first, and return the budget left."""
+        config = self.config
+        by_need = sorted(self.running, key=lambda request: request.num_tokens - request.num_computed_tokens > 1)
+        for request in by_need:
+            if request.status is not RequestStatus.RUNNING:  # preempted for a request before it
+                continue
+            num_tokens = min(request.num_tokens - request.num_computed_tokens, budget)
+            if num_tokens > 1 and output.scheduled:
+                num_tokens = min(num_tokens, config.max_num_prefill_tokens_beside_decode)
+            if num_tokens < 1:
+                continue
+            while not self.block_manager.allocate(request.block_table, request.num_computed_tokens + num_tokens):
+                victim = self.running[-1]
+                budget += self._unschedule(output, victim)
+                self._preempt(victim)
+                if victim is request:
+                    break
+            else:
+                output.scheduled.append(ScheduledRequest(request, num_tokens))
+                budget -= num_tokens
+        return budget
+
+    def _schedule_waiting(self, output: SchedulerOutput, budget: int) -> int:
+        """Admit waiting requests in order while seats, tokens and blocks for the whole of each suffice."""
+        manager = self.block_manager
+        while self.waiting and len(self.running) < self.config.max_num_seqs and budget > 0:
+            request = self.waiting[0]
+            num_cached = manager.acquire_prefix(request.block_table, request.token_ids, salt=request.cache_salt)
+            copies: list[tuple[int, int]] | None = []
+            if num_cached >= request.num_tokens:
+                # All of it is cached, yet its last token must be computed for the logits: into a copy of that block.
+                num_cached = request.num_tokens - 1
+                copies = manager.make_writable(request.block_table, num_cached, request.num_tokens)
+            num_needed = manager.num_blocks_for(request.num_tokens + 1) - len(request.block_table)
+            if copies is None or num_needed > manager.num_free_blocks:
+                manager.free(request.block_table)
+                break
+            limit = budget
+            if output.scheduled:
+                limit = min(limit, self.config.max_num_prefill_tokens_beside_decode)
+            num_tokens = min(request.num_tokens - num_cached, limit)
+            allocated = manager.allocate(request.block_table, num_cached + num_tokens)
+            assert allocated, "num_free_blocks promised these blocks"
+            self.waiting.popleft()
+            self.running.append(request)
+            request.status = RequestStatus.RUNNING
+            request.num_computed_tokens = num_cached
+            request.num_draft_computed_tokens = manager.num_draft_computed(request.block_table, num_cached)
+            if request.metrics.scheduled_s is None:
+                request.metrics.num_cached_tokens = num_cached
+            output.block_copies += copies
+            output.scheduled.append(ScheduledRequest(request, num_tokens))
+            budget -= num_tokens
+        return budget
+
+    def _reserve_drafts(self, output: SchedulerOutput, budget: int) -> None:
+        """Reserve slots for drafts with what is left; a request that has no room decodes plainly this step."""
+        for item in output.scheduled:
+            request = item.request
+            # The first token comes as fast as without speculation: drafting starts behind it.
+            if not item.catches_up or request.num_output_tokens == 0:
+                continue
+            num_left = request.max_tokens - request.num_output_tokens - 1
+            num_draft_tokens = max(0, min(request.speculation_depth, num_left, budget))
+            while num_draft_tokens and not self.block_manager.allocate(
+                request.block_table, request.num_tokens + num_draft_tokens
+            ):
+                num_draft_tokens -= 1
+            item.max_draft_tokens = num_draft_tokens
+            budget -= num_draft_tokens
+
+    def _unschedule(self, output: SchedulerOutput, request: Request) -> int:
+        """Take a request out of the step and return the tokens this frees."""
+        for item in output.scheduled:
+            if item.request is request:
+                output.scheduled.remove(item)
+                return item.num_tokens
+        return 0
+
+    def _preempt(self, request: Request) -> None:
+        """Free a running request's blocks and queue it first; its tokens stay, its KV is computed again."""
+        self.running.remove(request)
+        self.block_manager.free(request.block_table)
+        request.num_computed_tokens = 0
+        request.num_draft_computed_tokens = 0
+        request.status = RequestStatus.WAITING
+        request.metrics.num_preemptions += 1
+        self.num_preemptions += 1
+        self.waiting.appendleft(request)

@@ -1,0 +1,170 @@
+"""Everything an engine runs on a device: target, draft, their KV pools and the tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from helix.config import DEMO_MODEL, EngineConfig, ModelConfig
+from helix.errors import ConfigError, ModelLoadError
+from helix.kv_cache.pool import KVCachePool, num_bytes_per_block
+from helix.model.loader import LoadedModel, load_model, model_path
+from helix.model.runner import ModelRunner, self_test
+from helix.outputs import EngineInfo
+from helix.text.tokenizer import Tokenizer, same_vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The loaded parts; target and draft share block ids, each in its own pool."""
+
+    name: str
+    tokenizer: Tokenizer
+    target: ModelRunner
+    draft: ModelRunner | None
+    max_model_len: int
+    self_test_difference: float
+
+    def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
+        """Copy blocks (source, destination) in both pools."""
+        for runner in (self.target, self.draft):
+            if runner is not None and copies:
+                runner.pool.copy_blocks(copies)
+
+    def info(self, config: EngineConfig) -> EngineInfo:
+        """Describe what runs, for people and for the API."""
+        target, draft = self.target, self.draft
+        speculative = config.speculative
+        return EngineInfo(
+            model=self.name,
+            architecture=target.loaded.architecture,
+            num_parameters=target.loaded.num_parameters,
+            draft_model=None if draft is None else draft.loaded.name,
+            device=str(target.loaded.device),
+            dtype=str(target.loaded.dtype).removeprefix("torch."),
+            linear_route=target.loaded.linear_route,
+            max_model_len=self.max_model_len,
+            num_blocks=target.pool.num_blocks,
+            block_size=target.pool.block_size,
+            kv_cache_bytes=target.pool.num_bytes + (0 if draft is None else draft.pool.num_bytes),
+            speculation_method=speculative.speculation_method,
+            speculation_depth=speculative.speculation_depth,
+            max_speculation_depth=speculative.max_speculation_depth,
+            self_test_difference=self.self_test_difference,
+        )
+
+
+def load_worker(config: EngineConfig) -> Worker:
+    """Load target, draft and tokenizer, check them against each other, and allocate the pools.
+
+    Raises:
+        ConfigError, ModelLoadError: They cannot be loaded, do not fit together, or do not fit the memory.
+    """
+    if config.model.num_threads is not None:
+        torch.set_num_threads(config.model.num_threads)
+    tokenizer = _load_tokenizer(config.model)
+    target = load_model(config.model)
+    draft = _load_draft(config, tokenizer)
+    return build_worker(config, tokenizer, target, draft)
+
+
+def build_worker(
+    config: EngineConfig, tokenizer: Tokenizer, target: LoadedModel, draft: LoadedModel | None
+) -> Worker:
+    """Test loaded models, size and allocate their pools."""
+    if tokenizer.vocab_size > target.vocab_size:
+        raise ModelLoadError(
+            f"the tokenizer of {target.name} has {tokenizer.vocab_size} ids, its model only {target.vocab_size}"
+        )
+    block_size = config.cache.block_size
+    difference = self_test(target, block_size=block_size)
+    models = [target]
+    if draft is not None:
+        self_test(draft, block_size=block_size)
+        models.append(draft)
+    max_model_len = min(model.max_model_len for model in models)
+    if config.model.max_model_len is not None:
+        if config.model.max_model_len > max_model_len:
+            raise ConfigError(f"max_model_len {config.model.max_model_len} is beyond the model's {max_model_len}")
+        max_model_len = config.model.max_model_len
+    num_blocks = _num_blocks(config, models, max_model_len)
+    runners = [
+        ModelRunner(
+            model,
+            KVCachePool(
+                [layer.kv for layer in model.layers],
+                num_blocks=num_blocks,
+                block_size=block_size,
+                dtype=model.dtype,
+                device=model.device,
+            ),
+        )
+        for model in models
+    ]
+    return Worker(
+        name=target.name,
+        tokenizer=tokenizer,
+        target=runners[0],
+        draft=runners[1] if draft is not None else None,
+        max_model_len=min(max_model_len, num_blocks * block_size),
+        self_test_difference=difference,
+    )
+
+
+def _load_tokenizer(model: ModelConfig) -> Tokenizer:
+    return Tokenizer.from_pretrained(
+        model_path(model.model), revision=model.revision, trust_remote_code=model.trust_remote_code
+    )
+
+
+def _load_draft(config: EngineConfig, tokenizer: Tokenizer) -> LoadedModel | None:
+    """Load the draft model that goes with the target, if there is one and speculation may use it."""
+    name = config.speculative.draft_model
+    if config.speculative.speculation_method not in ("auto", "draft"):
+        return None
+    if name is None and config.model.model == DEMO_MODEL:
+        from helix.demo import DRAFT_DIR
+
+        name = str(DRAFT_DIR)
+    if name is None:
+        if config.speculative.speculation_method == "draft":
+            raise ConfigError("speculation_method draft needs a draft_model")
+        return None
+    model = ModelConfig(
+        model=name,
+        device=config.model.device,
+        dtype=config.model.dtype,
+        trust_remote_code=config.model.trust_remote_code,
+    )
+    if not same_vocabulary(tokenizer, _load_tokenizer(model)):
+        raise ModelLoadError(f"{name} cannot draft for {config.model.model}: their tokenizers differ")
+    return load_model(model)
+
+
+def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], max_model_len: int) -> int:
+    """How many blocks fit, both pools counted; never more than all seats could use."""
+    cache = config.cache
+    if cache.num_blocks is not None:
+        return cache.num_blocks
+    block_size = cache.block_size
+    per_block = sum(
+        num_bytes_per_block([layer.kv for layer in m.layers], block_size=block_size, dtype=m.dtype) for m in models
+    )
+    device = models[0].device
+    if cache.kv_memory_gib is not None:
+        memory = cache.kv_memory_gib * 2**30
+    elif device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        memory = free - (1 - cache.device_memory_utilization) * total
+    else:
+        memory = 2**30
+    num_useful = -(-max_model_len // block_size) * config.scheduler.max_num_seqs
+    num_blocks = min(int(memory // per_block), num_useful)
+    if num_blocks < 2:
+        raise ConfigError(
+            f"no room for the KV cache: one block of {block_size} tokens takes {per_block / 2**20:.1f} MiB "
+            f"and there are {max(memory, 0) / 2**20:.1f} MiB; lower block_size or raise kv_memory_gib"
+        )
+    return num_blocks
