@@ -147,7 +147,10 @@ def _follow_up(
         return _turn(_casual(rng, rng.choice(follow_ups["more"])), more)
     if chance > 0.8:
         return _thanks(rng, table)
-    other = rng.choice(_pool(subject.field, subject.kind))
+    pool = _pool(subject.field, subject.kind)
+    other = rng.choice(pool)
+    if other is subject:
+        other = pool[pool.index(other) - 1]
     return _turn(_casual(rng, other.fill(rng.choice(follow_ups[other.kind]), rng)), other.short)
 
 
