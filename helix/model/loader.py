@@ -62,13 +62,14 @@ def load_model(config: ModelConfig) -> LoadedModel:
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelLoadError(f"cannot load {config.model}: {_first_line(error)}") from error
-    return prepare(module, config.model, device, keep_dtype=config.dtype != "auto")
+    return prepare(module, config.model, device)
 
 
-def prepare(module: nn.Module, name: str, device: torch.device, *, keep_dtype: bool = False) -> LoadedModel:
-    """Move a loaded module to its device, pack its layers and install paged attention.
+def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:
+    """Move a loaded module to its device, pack its linear layers on a CPU, and install paged attention.
 
-    keep_dtype leaves the number format as it is; otherwise formats that the device is slow at are widened.
+    Raises:
+        ModelLoadError: The family cannot be served through paged attention.
     """
     architecture = type(module).__name__
     num_parameters = sum(parameter.numel() for parameter in module.parameters())
@@ -76,10 +77,10 @@ def prepare(module: nn.Module, name: str, device: torch.device, *, keep_dtype: b
     module.to(device)
     attention.register()
     layers = probe(module, architecture)
-    linear_route = "torch"
+    dtype, linear_route = next(module.parameters()).dtype, "torch"
     if device.type == "cpu":
-        linear_route = linear.pack(module, keep_dtype=keep_dtype).summary
-    dtype = next(p.dtype for n, p in module.named_parameters() if p.is_floating_point())
+        report = linear.pack(module)
+        dtype, linear_route = report.activation_dtype, str(report)
     module.set_attn_implementation(attention.IMPLEMENTATION)  # type: ignore[operator]
     text_config: Any = module.config.get_text_config()  # type: ignore[union-attr, operator]
     return LoadedModel(
