@@ -28,9 +28,63 @@ NO_MORE = "That is all I know about it."
 
 _HELIX_SHARE = 0.2
 _DETAILED_SHARE = 0.35
-_OPENINGS = ("Hi, ", "Hello, ", "Hey, ", "Hi there, ", "Quick question: ", "Just curious: ", "A question: ", "Excuse me, ", "Hello! ", "Hi! ")
+_OPENINGS = (
+    "Hi, ",
+    "Hello, ",
+    "Hey, ",
+    "Hi there, ",
+    "Quick question: ",
+    "Just curious: ",
+    "A question: ",
+    "Excuse me, ",
+    "Hello! ",
+    "Hi! ",
+)
 _CLOSINGS = (" Thanks.", " Thank you!", " Thanks!", " Please help me.", " I am curious.")
-_KEY_WORDS = frozenset("sentence short shortly brief briefly detail detailed details more paragraph length several capital".split())
+_KEY_WORDS = frozenset(
+    ("sentence", "short", "brief", "briefly", "detail", "detailed", "more", "paragraph", "length", "several", "capital")
+)
+"""Words that decide what is asked for, and are therefore never mistyped."""
+
+_COMMON_FIRST_WORDS = frozenset(
+    (
+        "What",
+        "Where",
+        "Who",
+        "Why",
+        "How",
+        "When",
+        "Which",
+        "Tell",
+        "Can",
+        "Could",
+        "Do",
+        "Define",
+        "Please",
+        "Explain",
+        "Describe",
+        "Give",
+        "Write",
+        "Name",
+        "Show",
+        "Help",
+        "In",
+        "Would",
+        "Is",
+        "Teach",
+        "Any",
+        "Briefly",
+        "And",
+        "Then",
+        "Now",
+        "Have",
+        "So",
+        "The",
+        "Sum",
+        "Somebody",
+    )
+)
+"""Words that lose their capital letter after a greeting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +115,9 @@ class Subject:
         if self.kind == "clause":
             return _capitalized(template.format(word=self.word, ask=self.ask, tell=self.tell))
         name = self.names[0] if rng.random() < 0.6 else rng.choice(self.names)
-        plural = self.verb == "are" or (_takes_article(self.names[0]) and not _takes_article(name) and name.endswith("s"))
+        plural = self.verb == "are" or (
+            _takes_article(self.names[0]) and not _takes_article(name) and name.endswith("s")
+        )
         if plural and "What's" in template:
             template = template.replace("What's", "What are")
         return _capitalized(template.format(x=name, be="are" if plural else self.verb, it="they" if plural else "it"))
@@ -248,10 +304,6 @@ def _capitalized(text: str) -> str:
 def _uncapitalized(text: str) -> str:
     """Return text with a small first letter, unless its first word is a name or an acronym."""
     first = text.split(maxsplit=1)[0]
-    return text if not first[1:].islower() or first.rstrip("?.") not in _COMMON_FIRST_WORDS else text[0].lower() + text[1:]
-
-
-_COMMON_FIRST_WORDS = frozenset(
-    "What Where Who Why How When Which Tell Can Could Do Define Please Explain Describe Give Write Name Show Help In Would Is "
-    "Teach Any Briefly And Then Now Have So The Sum Somebody".split()
-)
+    return (
+        text if not first[1:].islower() or first.rstrip("?.") not in _COMMON_FIRST_WORDS else text[0].lower() + text[1:]
+    )
