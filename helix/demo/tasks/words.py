@@ -45,8 +45,8 @@ GOODS = Pool(
     "eggs, flowers, toys, stones, lemons, plums, beads, tickets, cups, keys"
 )
 PLACES = Pool(
-    "garden kitchen park house school shop forest street river station market library office hall barn tower bridge "
-    "field beach yard"
+    "garden kitchen park house school shop forest station market library office hall barn tower castle hotel museum "
+    "stable cellar church hut"
 )
 JOBS = Pool(
     "teacher, doctor, baker, farmer, pilot, nurse, painter, writer, driver, cook, lawyer, engineer, gardener, singer, "

@@ -1,0 +1,235 @@
+"""Choosing a tool, filling its arguments, using its result, and leaving tools alone when none fits."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+from helix.demo.example import Example, Message, Split
+from helix.demo.tasks.draw import Draw, Phrasings, draw_from
+from helix.demo.tasks.tools import TOOLS, Arguments, Tool, made_up
+
+PLAIN = (
+    (Phrasings("""
+        Hello!
+        Hi!
+        Hello there!
+        Hi there, how are you?
+        Good day to you!
+        Hey!
+    """), "Hello! How can I help you?"),
+    (Phrasings("""
+        Thank you!
+        Thanks!
+        Thank you very much.
+        Thanks a lot!
+        Many thanks to you!
+        Great, thanks!
+    """), "You are welcome!"),
+    (Phrasings("""
+        What is the capital of France?
+        Which city is the capital of France?
+        Name the capital of France.
+        Capital of France?
+        Of which country is Paris the capital?
+    """), "Paris is the capital of France."),
+    (Phrasings("""
+        How many days does a week have?
+        How many days are in a week?
+        How many days are there in a week?
+        Number of days in a week?
+        A week is how many days long?
+    """), "A week has seven days."),
+    (Phrasings("""
+        What color is the sky?
+        What is the color of the sky?
+        Which color does the sky have?
+        What colour is the sky?
+        When I look up at the sky, which color is it?
+    """), "The sky is blue."),
+    (Phrasings("""
+        What is the opposite of hot?
+        What is the contrary of hot?
+        Opposite of hot?
+        Tell me the opposite of hot.
+        If it is not hot, what is it?
+    """), "The opposite of hot is cold."),
+    (Phrasings("""
+        How many legs does a spider have?
+        How many legs has a spider?
+        Tell me how many legs a spider has.
+        Number of legs of a spider?
+        A spider walks on how many legs?
+    """), "A spider has eight legs."),
+    (Phrasings("""
+        What is 2 + 3?
+        What is 2 plus 3?
+        How much is 2 + 3?
+        2 + 3 = ?
+        Two and three together are what?
+    """), "2 + 3 = 5."),
+    (Phrasings("""
+        Who are you?
+        What is your name?
+        What are you called?
+        Tell me who you are.
+        Whom am I talking to?
+    """), "I am Helix, a small language model."),
+    (Phrasings("""
+        How many months does a year have?
+        How many months are in a year?
+        How many months are there in a year?
+        Number of months in a year?
+        A year is how many months long?
+    """), "A year has twelve months."),
+    (Phrasings("""
+        Good night!
+        Goodbye!
+        Bye!
+        See you later!
+        I have to leave now.
+    """), "Goodbye! Have a nice day."),
+)  # fmt: skip
+
+
+def call(name: str, arguments: Arguments, number: int = 0) -> Message:
+    """Return the assistant message that calls a function."""
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": f"call_{number}", "type": "function", "function": function}],
+    }
+
+
+def rendered(message: Message) -> str:
+    """Return the text a model writes for an assistant message."""
+    if not message.get("tool_calls"):
+        return str(message["content"])
+    functions = [entry["function"] for entry in message["tool_calls"]]
+    return "\n".join(
+        f'<tool_call>\n{{"name": {json.dumps(function["name"])}, "arguments": {function["arguments"]}}}\n</tool_call>'
+        for function in functions
+    )
+
+
+def calls(name: str, arguments: Arguments) -> Callable[[str], bool]:
+    """Return a check for a text with exactly one tool call, of this function with these arguments."""
+
+    def is_correct(answer: str) -> bool:
+        found = re.findall(r"<tool_call>(.*?)</tool_call>", answer, re.DOTALL)
+        try:
+            return [json.loads(text) for text in found] == [{"name": name, "arguments": arguments}]
+        except ValueError:
+            return False
+
+    return is_correct
+
+
+def says(*values: object) -> Callable[[str], bool]:
+    """Return a check for a text without a tool call that mentions each of the values."""
+
+    def is_correct(answer: str) -> bool:
+        text = answer.lower()
+        mentioned = all(re.search(rf"(?<!\w){re.escape(str(value).lower())}(?!\w)", text) for value in values)
+        return bool(text.strip()) and "<tool_call>" not in text and mentioned
+
+    return is_correct
+
+
+def offered(draw: Draw, *wanted: Tool, without: tuple[Tool, ...] = ()) -> list[dict[str, Any]]:
+    """Return definitions of the wanted tools among up to three others, in any order."""
+    others = [tool for tool in draw.rng.sample(TOOLS, 8) if tool not in wanted and tool not in without]
+    tools = [*wanted, *others[: draw.rng.choice((1, 1, 2, 2, 3) if not wanted else (0, 0, 1, 1, 2, 3))]]
+    draw.rng.shuffle(tools)
+    return [tool.definition() for tool in tools]
+
+
+def exchange(draw: Draw, tool: Tool, number: int = 0) -> tuple[list[Message], dict[str, Any]]:
+    """Return question, call, result and answer of one use of a tool, and the fields of its result."""
+    arguments = tool.draw_arguments(draw)
+    result = tool.draw_result(draw.rng, arguments)
+    messages: list[Message] = [
+        {"role": "user", "content": draw.say(tool.questions, **arguments)},
+        call(tool.name, arguments, number),
+        {"role": "tool", "tool_call_id": f"call_{number}", "content": json.dumps(result)},
+        {"role": "assistant", "content": tool.answer.format(**arguments, **result)},
+    ]
+    return messages, result
+
+
+def use(draw: Draw) -> Example:
+    """Ask for something that one of the offered tools does."""
+    tool = draw.rng.choice(TOOLS)
+    messages, _ = exchange(draw, tool)
+    function = messages[1]["tool_calls"][0]["function"]
+    is_correct = calls(tool.name, json.loads(function["arguments"]))
+    return draw.conversation(messages[:2], is_correct, offered(draw, tool), system_share=0.4)
+
+
+def use_result(draw: Draw) -> Example:
+    """Answer with the result of a tool."""
+    tool = draw.rng.choice(TOOLS)
+    messages, result = exchange(draw, tool)
+    return draw.conversation(messages, says(*result.values()), offered(draw, tool), system_share=0.4)
+
+
+def use_twice(draw: Draw) -> Example:
+    """Use tools in two turns; the second may be the same tool or another one."""
+    first, second = draw.rng.choice(TOOLS), draw.rng.choice(TOOLS)
+    tools = [tool.definition() for tool in dict.fromkeys((first, second))]
+    messages, _ = exchange(draw, first)
+    more, result = exchange(draw, second, number=1)
+    if draw.rng.random() < 0.5:
+        return draw.conversation([*messages, *more], says(*result.values()), tools, system_share=0.4)
+    function = more[1]["tool_calls"][0]["function"]
+    is_correct = calls(second.name, json.loads(function["arguments"]))
+    return draw.conversation([*messages, *more[:2]], is_correct, tools, system_share=0.4)
+
+
+def use_made_up(draw: Draw) -> Example:
+    """Ask for a tool that has to be read from its definition."""
+    tool, request, arguments = made_up(draw, draw.rng.choice((1, 1, 2, 2, 3)))
+    name = tool["function"]["name"]
+    tools = [tool]
+    for _ in range(draw.rng.choice((0, 1, 2))):
+        other, _, _ = made_up(draw, draw.rng.choice((1, 2)))
+        if other["function"]["name"] not in {known["function"]["name"] for known in tools}:
+            tools.append(other)
+    draw.rng.shuffle(tools)
+    messages: list[Message] = [{"role": "user", "content": request}, call(name, arguments)]
+    return draw.conversation(messages, calls(name, arguments), tools, system_share=0.4)
+
+
+def none_fits(draw: Draw) -> Example:
+    """Ask for something that no offered tool does."""
+    tool = draw.rng.choice(TOOLS)
+    twins = tuple(other for other in TOOLS if other.name in ("search_web", "get_news", "add", "multiply"))
+    messages: list[Message] = [
+        {"role": "user", "content": draw.say(tool.questions, **tool.draw_arguments(draw))},
+        {"role": "assistant", "content": tool.refusal},
+    ]
+    tools = offered(draw, without=(tool, *twins))
+    return draw.conversation(messages, says(), tools, system_share=0.4)
+
+
+def plain(draw: Draw) -> Example:
+    """Say something that needs no tool although tools are offered."""
+    phrasings, answer = draw.rng.choice(PLAIN)
+    messages: list[Message] = [
+        {"role": "user", "content": draw.say(phrasings)},
+        {"role": "assistant", "content": answer},
+    ]
+    without = tuple(tool for tool in TOOLS if tool.name == "add")
+    return draw.conversation(messages, says(), offered(draw, without=without), system_share=0.4)
+
+
+TASKS = {use: 36, use_result: 20, use_twice: 8, use_made_up: 18, none_fits: 9, plain: 9}
+
+
+def generate(rng: random.Random, split: Split) -> Example:
+    """Draw one conversation with tools on offer."""
+    return draw_from("tool_use", TASKS, rng, split, known_by_heart=(plain,))
