@@ -48,6 +48,7 @@ _KEY_WORDS = frozenset(
 
 _COMMON_FIRST_WORDS = frozenset(
     (
+        "A",
         "What",
         "Where",
         "Who",
@@ -152,10 +153,10 @@ def generate(rng: random.Random, split: Split) -> Example:
     subject = rng.choice(_pool("helix" if rng.random() < _HELIX_SHARE else ""))
     # A subject without a paragraph is sometimes asked for one all the same, and answered with its sentence.
     detailed = rng.random() < (_DETAILED_SHARE if subject.long is not None else 0.08)
-    messages, question = _first_turn(rng, table, subject, detailed)
+    messages, question, system = _first_turn(rng, table, subject, detailed)
     messages += _turn(question, _answer(subject, detailed))
     if rng.random() < 0.25:
-        messages += _follow_up(rng, table, subject, detailed)
+        messages += _follow_up(rng, table, subject, detailed, system)
         if messages[-1]["content"] != WELCOME and rng.random() < 0.3:
             messages += _thanks(rng, table)
     return Example(
@@ -168,8 +169,11 @@ def generate(rng: random.Random, split: Split) -> Example:
 
 def _first_turn(
     rng: random.Random, table: dict[str, dict[str, list[str]]], subject: Subject, detailed: bool
-) -> tuple[list[Message], str]:
-    """Return the system message, if any, and the question; the two together decide the length of the answer."""
+) -> tuple[list[Message], str, str]:
+    """Return the system message, if any, the question, and the length that the system message asks for.
+
+    Question and system message together decide the length of the answer; "plain" leaves it to the question.
+    """
     length = "detailed" if detailed else "brief"
     templates = table[subject.kind]
     has_system = rng.random() < 0.25
@@ -189,16 +193,18 @@ def _first_turn(
     if closing and question[-1] not in ".?!":
         question += "?"
     question = _decorated(rng, question + closing)
-    return ([{"role": "system", "content": rng.choice(table["system"][system])}] if has_system else []), question
+    messages = [{"role": "system", "content": rng.choice(table["system"][system])}] if has_system else []
+    return messages, question, system
 
 
 def _follow_up(
-    rng: random.Random, table: dict[str, dict[str, list[str]]], subject: Subject, detailed: bool
+    rng: random.Random, table: dict[str, dict[str, list[str]]], subject: Subject, detailed: bool, system: str
 ) -> list[Message]:
     """Return a second question and its answer: more about subject, or another subject of its kind."""
     follow_ups = table["follow_up"]
     chance = rng.random()
-    if chance < (0.15 if detailed or subject.long is None else 0.6):
+    # Under "answer in one sentence" nobody asks for more.
+    if chance < (0.15 if detailed or subject.long is None else 0.6) and system != "brief":
         more = NO_MORE if detailed or subject.long is None else subject.long
         return _turn(_casual(rng, rng.choice(follow_ups["more"])), more)
     if chance > 0.8:
@@ -207,7 +213,9 @@ def _follow_up(
     other = rng.choice(pool)
     if other is subject:
         other = pool[pool.index(other) - 1]
-    return _turn(_casual(rng, other.fill(rng.choice(follow_ups[other.kind]), rng)), other.short)
+    return _turn(
+        _casual(rng, other.fill(rng.choice(follow_ups[other.kind]), rng)), _answer(other, system == "detailed")
+    )
 
 
 def _thanks(rng: random.Random, table: dict[str, dict[str, list[str]]]) -> list[Message]:
