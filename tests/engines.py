@@ -1,0 +1,110 @@
+"""Real engines over tiny random models, for tests of claims that cross modules."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from helix.config import CacheConfig, EngineConfig, SchedulerConfig, SpeculativeConfig
+from helix.engine import LLMEngine
+from helix.model.loader import prepare
+from helix.text.tokenizer import Tokenizer
+from helix.worker import build_worker
+
+VOCAB_SIZE = 64
+EOS = 0
+
+
+class LetterTokenizer:
+    """One printable character per id; id 0 ends a sequence and has no text."""
+
+    vocab_size = VOCAB_SIZE
+    eos_token_ids = frozenset({EOS})
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(character) - 48 for character in text]
+
+    def decode(self, token_ids: Iterable[int]) -> str:
+        return "".join(chr(48 + token_id) for token_id in token_ids if token_id != EOS)
+
+    def detokenizer(self, *, skip_special_tokens: bool = True) -> LetterDetokenizer:
+        return LetterDetokenizer(self)
+
+
+class LetterDetokenizer:
+    """Pushes ids through LetterTokenizer.decode."""
+
+    def __init__(self, tokenizer: LetterTokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def feed(self, token_ids: Iterable[int]) -> str:
+        return self._tokenizer.decode(token_ids)
+
+    def finish(self) -> str:
+        return ""
+
+
+def make_engine(
+    target: nn.Module,
+    draft: nn.Module | None = None,
+    *,
+    block_size: int = 4,
+    num_blocks: int = 256,
+    enable_prefix_caching: bool = True,
+    scheduler: dict[str, Any] | None = None,
+    **speculative: Any,
+) -> LLMEngine:
+    """Assemble an engine over copies of the models; further keywords are SpeculativeConfig's."""
+    config = EngineConfig(
+        cache=CacheConfig(
+            block_size=block_size, num_blocks=num_blocks, enable_prefix_caching=enable_prefix_caching
+        ),
+        scheduler=SchedulerConfig(**(scheduler or {})),
+        speculative=SpeculativeConfig(**speculative),
+    )
+    cpu = torch.device("cpu")
+    worker = build_worker(
+        config,
+        cast(Tokenizer, LetterTokenizer()),
+        prepare(copy.deepcopy(target), "tiny", cpu),
+        None if draft is None else prepare(copy.deepcopy(draft), "tiny-draft", cpu),
+    )
+    return LLMEngine(config, worker=worker)
+
+
+def check_integrity(engine: LLMEngine) -> None:
+    """Assert that blocks and tables agree, and that nothing beyond the computed tokens counts as valid."""
+    scheduler = engine.scheduler
+    for request in scheduler.running:
+        assert 0 <= request.num_computed_tokens < request.num_tokens
+        assert request.num_draft_computed_tokens <= request.num_computed_tokens
+    engine.block_manager.check_integrity(request.block_table for request in (*scheduler.running, *scheduler.waiting))
+
+
+def run(engine: LLMEngine, prompts: Sequence[Sequence[int]], params: Any) -> list[tuple[int, ...]]:
+    """Complete prompts in one batch, checking the books after every step; return the output tokens of each."""
+    all_params = params if isinstance(params, list) else [params] * len(prompts)
+    requests = [engine.make_request(prompt, p) for prompt, p in zip(prompts, all_params, strict=True)]
+    for request in requests:
+        engine.add_request(request)
+    while engine.has_requests:
+        engine.step()
+        check_integrity(engine)
+    assert engine.stats().num_free_blocks == engine.block_manager.num_blocks, "blocks leaked"
+    return [tuple(request.output_token_ids) for request in requests]
+
+
+def dense_greedy(model: nn.Module, prompt: Sequence[int], max_tokens: int) -> tuple[int, ...]:
+    """Decode greedily with the model's own attention, computing everything again for each token."""
+    ids = list(prompt)
+    with torch.inference_mode():
+        for _ in range(max_tokens):
+            logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1, :VOCAB_SIZE]
+            ids.append(int(logits.argmax()))
+            if ids[-1] == EOS:
+                break
+    return tuple(ids[len(prompt) :])

@@ -1,0 +1,38 @@
+"""Slots hold what was written to them, and a copied block holds what its source held."""
+
+from __future__ import annotations
+
+import torch
+
+from helix.kv_cache.pool import KVCachePool, KVLayout, num_bytes_per_block
+
+LAYOUTS = [KVLayout(2, 4, 4), KVLayout(1, 8, 6)]
+
+
+def _pool() -> KVCachePool:
+    return KVCachePool(LAYOUTS, num_blocks=4, block_size=2, dtype=torch.float32, device=torch.device("cpu"))
+
+
+def test_layers_of_different_shape_share_slots() -> None:
+    pool = _pool()
+    slots = torch.tensor([5, 0])
+    key, value = torch.randn(2, 1, 8), torch.randn(2, 1, 6)
+    pool.write(1, slots, key, value)
+    assert torch.equal(pool.keys[1][slots], key)
+    assert torch.equal(pool.values[1][slots], value)
+    assert not pool.keys[0].any()
+
+
+def test_copying_a_block_copies_every_layer() -> None:
+    pool = _pool()
+    for layer, layout in enumerate(LAYOUTS):
+        shape = (2, layout.num_kv_heads)
+        pool.write(layer, torch.tensor([2, 3]), torch.randn(*shape, layout.key_dim), torch.randn(*shape, layout.value_dim))
+    pool.copy_blocks([(1, 3)])
+    for tensor in (*pool.keys, *pool.values):
+        assert torch.equal(tensor[6:8], tensor[2:4])
+        assert tensor[6:8].any()
+
+
+def test_bytes_per_block_times_blocks_is_the_pool() -> None:
+    assert 4 * num_bytes_per_block(LAYOUTS, block_size=2, dtype=torch.float32) == _pool().num_bytes

@@ -1,0 +1,52 @@
+"""The longest match wins, the most recent among equals."""
+
+from __future__ import annotations
+
+from helix.request import Request
+from helix.sampling_params import SamplingParams
+from helix.scheduler import ScheduledRequest
+from helix.spec_decode.ngram import NgramIndex, NgramProposer
+
+
+def _lookup(token_ids: list[int], max_tokens: int = 3, ngram_min: int = 2, ngram_max: int = 6) -> list[int]:
+    return NgramIndex(ngram_min).lookup(token_ids, max_tokens, ngram_max)
+
+
+def test_what_followed_the_last_match_is_copied() -> None:
+    assert _lookup([1, 2, 3, 4, 9, 1, 2]) == [3, 4, 9]
+
+
+def test_the_longest_match_beats_a_more_recent_shorter_one() -> None:
+    assert _lookup([7, 1, 2, 5, 5, 8, 1, 2, 6, 6, 7, 1, 2], max_tokens=1) == [5]
+
+
+def test_the_most_recent_of_equal_matches_wins() -> None:
+    assert _lookup([1, 2, 5, 1, 2, 6, 1, 2], max_tokens=1) == [6]
+
+
+def test_no_match_no_draft() -> None:
+    assert _lookup([1, 2, 3, 4]) == []
+    assert _lookup([]) == []
+    assert _lookup([1, 1]) == []
+
+
+def test_a_repetition_is_continued_beyond_the_end() -> None:
+    assert _lookup([4, 1, 2, 1, 2, 1, 2], max_tokens=5) == [1, 2, 1, 2, 1]
+
+
+def test_an_index_that_grows_answers_as_a_fresh_one() -> None:
+    text = [1, 2, 3, 1, 2, 4, 1, 2, 3, 1, 2, 4, 5, 1, 2, 3, 1]
+    growing = NgramIndex(2)
+    for length in range(len(text) + 1):
+        assert growing.lookup(text[:length], 4, 6) == _lookup(text[:length], 4)
+
+
+def test_only_requests_with_room_are_drafted_for_and_forgotten_at_the_end() -> None:
+    proposer = NgramProposer(ngram_min=2, ngram_max=4)
+    request = Request("a", [1, 2, 3, 1, 2], SamplingParams(), seed=0, max_tokens=9)
+    assert proposer.propose([ScheduledRequest(request, 1, 0)]) == {}
+    drafts = proposer.propose([ScheduledRequest(request, 1, 2)])
+    assert drafts["a"].token_ids == [3, 1]
+    assert drafts["a"].probs is None
+    proposer.forget("a")
+    proposer.forget("a")

@@ -1,0 +1,34 @@
+"""Settings are checked when built and never change afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+from helix.config import CacheConfig, ModelConfig, SchedulerConfig, SpeculativeConfig
+from helix.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        (CacheConfig, {"block_size": 0}),
+        (CacheConfig, {"num_blocks": 0}),
+        (CacheConfig, {"device_memory_utilization": 1.5}),
+        (SchedulerConfig, {"max_num_seqs": 8, "max_num_batched_tokens": 4}),
+        (SpeculativeConfig, {"speculation_depth": 17}),
+        (SpeculativeConfig, {"speculation_depth": -1}),
+        (SpeculativeConfig, {"ngram_min": 9}),
+        (ModelConfig, {"max_model_len": 0}),
+    ],
+)
+def test_contradictions_are_refused(config: Any, settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        config(**settings)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        CacheConfig().block_size = 8  # type: ignore[misc]

@@ -1,0 +1,160 @@
+"""Scheduling is arithmetic over tokens and blocks; every walk keeps the books balanced."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from helix.config import SchedulerConfig
+from helix.errors import EngineBusyError, InvalidRequestError
+from helix.kv_cache.block_manager import BlockManager
+from helix.outputs import FinishReason
+from helix.request import Request, RequestStatus
+from helix.sampling_params import SamplingParams
+from helix.scheduler import Scheduler, SchedulerOutput
+
+BLOCK_SIZE = 4
+
+
+def _request(name: str, num_prompt_tokens: int, *, max_tokens: int = 8, depth: int = 0, first: int = 1) -> Request:
+    prompt = [first + i for i in range(num_prompt_tokens)]
+    return Request(name, prompt, SamplingParams(), seed=0, max_tokens=max_tokens, speculation_depth=depth)
+
+
+def _scheduler(num_blocks: int = 64, **config: int) -> Scheduler:
+    return Scheduler(SchedulerConfig(**config), BlockManager(num_blocks, BLOCK_SIZE))
+
+
+def _finish_step(scheduler: Scheduler, output: SchedulerOutput, num_accepted: int = 0, token_id: int = 99) -> None:
+    """Do what the engine does behind a forward pass: commit tokens, then update."""
+    for item in output.scheduled:
+        accepted = min(num_accepted, item.max_draft_tokens) if item.catches_up else 0
+        if item.catches_up:
+            for _ in range(accepted + 1):
+                if not item.request.commit_token(token_id):
+                    break
+        scheduler.update(item, accepted)
+
+
+def test_requests_start_in_the_order_they_came() -> None:
+    scheduler = _scheduler(max_num_seqs=2)
+    for name in "abc":
+        scheduler.add(_request(name, 3))
+    assert [item.request.request_id for item in scheduler.schedule().scheduled] == ["a", "b"]
+
+
+def test_a_step_never_computes_more_than_its_budget() -> None:
+    scheduler = _scheduler(max_num_seqs=4, max_num_batched_tokens=10)
+    for name in "abcd":
+        scheduler.add(_request(name, 7, depth=5))
+    for _ in range(12):
+        output = scheduler.schedule()
+        assert sum(item.num_tokens + item.max_draft_tokens for item in output.scheduled) <= 10
+        _finish_step(scheduler, output)
+
+
+def test_a_prompt_longer_than_the_budget_is_computed_in_chunks_and_samples_at_its_end_only() -> None:
+    scheduler = _scheduler(max_num_seqs=2, max_num_batched_tokens=5)
+    request = _request("a", 12)
+    scheduler.add(request)
+    chunks = []
+    while request.num_output_tokens == 0:
+        output = scheduler.schedule()
+        chunks.append((output.scheduled[0].num_tokens, output.scheduled[0].catches_up))
+        _finish_step(scheduler, output)
+    assert chunks == [(5, False), (5, False), (2, True)]
+
+
+def test_drafting_starts_behind_the_first_token_and_respects_max_tokens() -> None:
+    scheduler = _scheduler()
+    request = _request("a", 3, max_tokens=6, depth=4)
+    scheduler.add(request)
+    reserved = []
+    while not request.is_finished:
+        output = scheduler.schedule()
+        reserved.append(output.scheduled[0].max_draft_tokens)
+        _finish_step(scheduler, output)
+    assert reserved == [0, 4, 3, 2, 1, 0]
+
+
+def test_rejected_drafts_roll_back_by_arithmetic_and_give_their_blocks_back() -> None:
+    scheduler = _scheduler()
+    request = _request("a", 3, max_tokens=40, depth=10)
+    scheduler.add(request)
+    _finish_step(scheduler, scheduler.schedule())
+    output = scheduler.schedule()
+    assert len(request.block_table) == 4, "room for 4 tokens and 10 drafts"
+    _finish_step(scheduler, output, num_accepted=2)
+    assert request.num_computed_tokens == 3 + 1 + 2 == request.num_tokens - 1
+    assert len(request.block_table) == 2
+
+
+def test_only_committed_tokens_become_findable() -> None:
+    scheduler = _scheduler()
+    request = _request("a", 3, max_tokens=40, depth=10)
+    scheduler.add(request)
+    _finish_step(scheduler, scheduler.schedule())
+    _finish_step(scheduler, scheduler.schedule(), num_accepted=0)
+    table: list[int] = []
+    assert scheduler.block_manager.acquire_prefix(table, [1, 2, 3, 99, 99, 99, 99, 99, 99]) == 4
+    scheduler.block_manager.free(table)
+
+
+def test_the_last_to_come_is_preempted_and_finishes_later() -> None:
+    scheduler = _scheduler(num_blocks=6, max_num_batched_tokens=64)
+    early, late = _request("early", 8, max_tokens=12), _request("late", 8, max_tokens=12, first=50)
+    scheduler.add(early)
+    scheduler.add(late)
+    order = []
+    for _ in range(60):
+        for request in (early, late):
+            if request.is_finished and request.request_id not in order:
+                order.append(request.request_id)
+        _finish_step(scheduler, scheduler.schedule())
+        scheduler.block_manager.check_integrity(r.block_table for r in (early, late))
+    assert order == ["early", "late"]
+    assert late.metrics.num_preemptions > 0
+    assert early.metrics.num_preemptions == 0
+    assert late.num_output_tokens == 12
+
+
+def test_a_request_that_can_never_fit_is_refused_at_once() -> None:
+    scheduler = _scheduler(num_blocks=4)
+    with pytest.raises(InvalidRequestError, match="KV cache"):
+        scheduler.add(_request("a", 10, max_tokens=7))
+
+
+def test_a_full_queue_is_busy() -> None:
+    scheduler = _scheduler(max_num_waiting=1)
+    scheduler.add(_request("a", 3))
+    with pytest.raises(EngineBusyError):
+        scheduler.add(_request("b", 3))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_walk_ends_with_every_request_served_and_every_block_free(seed: int) -> None:
+    """Random arrivals, acceptances and aborts over a pool too small for all of them."""
+    rng = random.Random(seed)
+    scheduler = _scheduler(num_blocks=rng.randrange(8, 30), max_num_seqs=4, max_num_batched_tokens=rng.randrange(4, 40))
+    requests: list[Request] = []
+    to_come = 12
+    for _ in range(2_000):
+        if to_come and rng.random() < 0.3:
+            to_come -= 1
+            request = _request(str(to_come), rng.randrange(1, 20), max_tokens=rng.randrange(1, 12), depth=rng.choice((0, 3, 8)))
+            scheduler.add(request)
+            requests.append(request)
+        if requests and rng.random() < 0.02:
+            scheduler.abort(rng.choice(requests))
+        _finish_step(scheduler, scheduler.schedule(), num_accepted=rng.randrange(9), token_id=rng.randrange(50))
+        scheduler.block_manager.check_integrity(request.block_table for request in requests)
+        for request in scheduler.running:
+            assert request.num_computed_tokens < request.num_tokens
+            assert request.status is RequestStatus.RUNNING
+        if not to_come and not scheduler.has_requests:
+            break
+    assert not scheduler.has_requests, "somebody was never served"
+    for request in requests:
+        assert request.finish_reason is FinishReason.ABORT or request.num_output_tokens == request.max_tokens
+    assert scheduler.block_manager.num_free_blocks == scheduler.block_manager.num_blocks
