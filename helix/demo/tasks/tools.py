@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from helix.demo.tasks.draw import Draw, Phrasings
-from helix.demo.tasks.words import DAYS, EVENTS, FOODS, HOBBIES, NAMES, NOUNS, PRODUCTS, TOWNS, VERBS
+from helix.demo.tasks.draw import Draw, Phrasings, Pool
+from helix.demo.tasks.vocabulary import LANGUAGES, TRANSLATIONS, translation
+from helix.demo.tasks.words import DAYS, EVENTS, FOODS, NAMES, NOUNS, PRODUCTS, TOWNS, VERBS, an
 
 Arguments = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tool:
     """A function on offer, the questions that call for it and the answers that its results allow."""
 
@@ -46,15 +47,14 @@ def definition(name: str, description: str, parameters: Mapping[str, str]) -> di
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
 
-TOPICS = ("robots", "volcanoes", "trains", "whales", "coffee", "chess", "castles", "comets", "bees", "maps", "opera", "tea")
+TOPICS = Pool(
+    "robots volcanoes trains whales coffee chess castles comets bees maps opera tea football painting history rockets "
+    "gardens clocks bridges islands"
+)
 SUBJECTS = ("lunch", "the meeting", "the report", "the party", "our trip", "the invoice", "the plan", "tomorrow")
-LANGUAGES = ("French", "Spanish", "German", "Italian")
 CURRENCIES = ("dollars", "euros", "pounds", "yen", "francs")
-ROOMS = ("kitchen", "bedroom", "bathroom", "office", "garage", "hall")
-ARTISTS = ("Mozart", "Bach", "Beethoven", "Chopin", "Vivaldi", "Verdi", "Handel", "Brahms")
-SYMBOLS = ("AAA", "ABC", "HLX", "QRS", "TUV", "XYZ", "KLM", "BCD")
-PHRASES = ("good morning", "thank you", "good night", "my friend", "the red house", "a cup of tea", "see you soon", "happy birthday")
-TITLES = EVENTS.seen
+ROOMS = Pool("kitchen bedroom bathroom office garage hall attic cellar study library nursery pantry")
+ARTISTS = Pool("Mozart Bach Beethoven Chopin Vivaldi Verdi Handel Brahms Haydn Liszt Schubert Ravel Debussy Puccini")
 
 
 def _two(draw: Draw, words: tuple[str, ...]) -> tuple[str, str]:
@@ -74,6 +74,11 @@ def _currency(draw: Draw) -> Arguments:
 def _distance(draw: Draw) -> Arguments:
     origin, destination = draw.words(TOWNS, 2)
     return {"origin": origin, "destination": destination}
+
+
+def _translation(draw: Draw) -> Arguments:
+    text, language = draw.value(lambda: (draw.rng.choice(list(TRANSLATIONS)), draw.rng.choice(LANGUAGES)))
+    return {"text": text, "language": language}
 
 
 def _number(draw: Draw, low: int, high: int) -> int:
@@ -170,7 +175,7 @@ TOOLS = (
             Find something about {query} online.
             I would like to read on the web about {query}.
         """),
-        lambda draw: {"query": draw.rng.choice(TOPICS + HOBBIES.seen)},
+        lambda draw: {"query": draw.word(TOPICS)},
         lambda rng, a: {"title": f"All about {a['query']}", "pages": rng.randint(2, 99)},
         "I found {pages} pages. The first one is \"{title}\".",
         "I cannot search the web with my tools.",
@@ -190,7 +195,7 @@ TOOLS = (
             Let {to} know by email about {subject}.
         """),
         lambda draw: {"to": draw.word(NAMES), "subject": draw.rng.choice(SUBJECTS)},
-        lambda rng, _: {"status": "sent"},
+        lambda _, __: {"status": "sent"},
         "The email to {to} about {subject} was {status}.",
         "I cannot send emails with my tools.",
     ),
@@ -209,7 +214,7 @@ TOOLS = (
             Let it ring after {minutes} minutes.
         """),
         lambda draw: {"minutes": _number(draw, 1, 90)},
-        lambda rng, _: {"status": "started"},
+        lambda _, __: {"status": "started"},
         "The timer is {status}: {minutes} minutes.",
         "I cannot set timers with my tools.",
     ),
@@ -244,8 +249,8 @@ TOOLS = (
             Please translate "{text}" to {language}.
             Say "{text}" in {language}.
         """),
-        lambda draw: {"text": draw.value(lambda: draw.rng.choice(PHRASES + FOODS.words)), "language": draw.rng.choice(LANGUAGES)},
-        lambda rng, _: {"translation": "".join(rng.choice(("la", "mi", "to", "ne", "ru", "sa")) for _ in range(3))},
+        _translation,
+        lambda _, a: {"translation": translation(a["text"], a["language"])},
         'In {language}, "{text}" is "{translation}".',
         "I have no tool for translating texts.",
     ),
@@ -264,7 +269,7 @@ TOOLS = (
             Save the date: {title} on {day}.
         """),
         lambda draw: {"title": draw.word(EVENTS), "day": draw.rng.choice(DAYS)},
-        lambda rng, _: {"status": "added"},
+        lambda _, __: {"status": "added"},
         "I {status} the {title} on {day} to your calendar.",
         "I cannot change your calendar with my tools.",
     ),
@@ -280,8 +285,8 @@ TOOLS = (
             Can you play {artist}?
             Play something by {artist}.
         """),
-        lambda draw: {"artist": draw.value(lambda: draw.rng.choice(ARTISTS + NAMES.words))},
-        lambda rng, _: {"status": "playing"},
+        lambda draw: {"artist": draw.word(ARTISTS)},
+        lambda _, __: {"status": "playing"},
         "Now {status} music by {artist}.",
         "I cannot play music with my tools.",
     ),
@@ -297,7 +302,7 @@ TOOLS = (
             News on {topic}?
             Can you get the latest news about {topic}?
         """),
-        lambda draw: {"topic": draw.rng.choice(TOPICS + HOBBIES.seen)},
+        lambda draw: {"topic": draw.word(TOPICS)},
         lambda rng, a: {"headline": f"{rng.choice(('New ideas', 'Big day', 'Good year', 'Record prices'))} for {a['topic']}"},
         'The latest headline on {topic} is "{headline}".',
         "I cannot get the news with my tools.",
@@ -365,8 +370,8 @@ TOOLS = (
             I need light in the {room}.
             Can you turn on the light in the {room}?
         """),
-        lambda draw: {"room": draw.rng.choice(ROOMS)},
-        lambda rng, _: {"status": "on"},
+        lambda draw: {"room": draw.word(ROOMS)},
+        lambda _, __: {"status": "on"},
         "The light in the {room} is {status}.",
         "I cannot turn on lights with my tools.",
     ),
@@ -382,8 +387,8 @@ TOOLS = (
             Can you set the {room} to {degrees} degrees?
             I want {degrees} degrees in the {room}.
         """),
-        lambda draw: {"room": draw.rng.choice(ROOMS), "degrees": _number(draw, 10, 29)},
-        lambda rng, _: {"status": "set"},
+        lambda draw: {"room": draw.word(ROOMS), "degrees": _number(draw, 10, 29)},
+        lambda _, __: {"status": "set"},
         "The {room} is {status} to {degrees} degrees.",
         "I cannot set the heating with my tools.",
     ),
@@ -417,7 +422,7 @@ TOOLS = (
             Can you add {name} with {phone} to my contacts?
         """),
         lambda draw: {"name": draw.word(NAMES), "phone": f"555-{_number(draw, 1000, 9999)}"},
-        lambda rng, _: {"status": "saved"},
+        lambda _, __: {"status": "saved"},
         "I {status} the number {phone} for {name}.",
         "I cannot save contacts with my tools.",
     ),
@@ -456,13 +461,13 @@ MADE_UP_PARAMETERS: Mapping[str, tuple[str | int, ...]] = {
 }
 MADE_UP_QUESTIONS = Phrasings("""
     {verb} the {noun} with {values}.
-    {verb} a {noun} with {values}.
+    {verb} {a_noun} with {values}.
     Please {verb} the {noun}: {values}.
     Can you {verb} the {noun} with {values}?
-    There is a {noun} to {verb}: {values}.
+    There is {a_noun} to {verb}: {values}.
     I want to {verb} the {noun} with {values}.
     {verb} {noun}, {values}
-    Could you {verb} a {noun} with {values}?
+    Could you {verb} {a_noun} with {values}?
     {verb} my {noun} using {values}.
     Let us {verb} one {noun} now, with {values}.
     Use {name} with {values}.
@@ -477,7 +482,7 @@ def made_up(draw: Draw, parameters: int) -> tuple[dict[str, Any], str, Arguments
     names = draw.rng.sample(list(MADE_UP_PARAMETERS), parameters)
     arguments = {name: draw.rng.choice(MADE_UP_PARAMETERS[name]) for name in names}
     kinds = {name: "integer" if isinstance(value, int) else "string" for name, value in arguments.items()}
-    tool = definition(f"{verb}_{noun}", f"{verb.capitalize()} a {noun}", kinds)
+    tool = definition(f"{verb}_{noun}", f"{verb.capitalize()} {an(noun)}", kinds)
     values = " and ".join(f"{name} {value}" for name, value in arguments.items())
-    request = draw.say(MADE_UP_QUESTIONS, verb=verb, noun=noun, name=f"{verb}_{noun}", values=values)
+    request = draw.say(MADE_UP_QUESTIONS, verb=verb, noun=noun, a_noun=an(noun), name=f"{verb}_{noun}", values=values)
     return tool, request[0].upper() + request[1:], arguments
