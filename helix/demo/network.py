@@ -67,7 +67,7 @@ class Attention(nn.Module):
         q = torch.addcmul(q * cos, q.roll(self.head_dim // 2, dims=-1), sin)
         k = torch.addcmul(k * cos, k.roll(self.head_dim // 2, dims=-1), sin)
         outputs = [
-            F.scaled_dot_product_attention(qs, ks, vs, is_causal=True, enable_gqa=True)
+            F.scaled_dot_product_attention(qs[None], ks[None], vs[None], is_causal=True, enable_gqa=True)
             for qs, ks, vs in zip(
                 q.transpose(0, 1).split(lens, dim=1),
                 k.transpose(0, 1).split(lens, dim=1),
@@ -75,7 +75,7 @@ class Attention(nn.Module):
                 strict=True,
             )
         ]
-        return torch.cat(outputs, dim=1).transpose(0, 1).flatten(1)
+        return torch.cat(outputs, dim=2)[0].transpose(0, 1).flatten(1)
 
 
 class MLP(nn.Module):
