@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from helix.demo.example import Example, Split
-from helix.demo.tasks.draw import Draw, Phrasings, draw_from
+from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
 from helix.demo.tasks.words import GOODS, NAMES
 
 PLUS = Phrasings("""
@@ -231,7 +231,8 @@ def sum_in_steps(a: int, b: int) -> str:
     hundreds_sum = a // 100 * 100 + b // 100 * 100
     upper = hundreds_sum + tens_sum
     return (
-        f"{a} + {b}: {a // 100 * 100} + {b // 100 * 100} = {hundreds_sum}, {tens} = {tens_sum} and {ones} = {ones_sum}. "
+        f"{a} + {b}: {a // 100 * 100} + {b // 100 * 100} = {hundreds_sum}, {tens} = {tens_sum} "
+        f"and {ones} = {ones_sum}. "
         f"{hundreds_sum} + {tens_sum} = {upper} and {upper} + {ones_sum} = {a + b}, so {a} + {b} = {a + b}."
     )
 
@@ -250,10 +251,15 @@ def difference_in_steps(a: int, b: int) -> str:
 
 def product_in_steps(a: int, b: int) -> str:
     """Return a x b; a number of two digits beyond the times table is taken apart."""
-    if a <= 12 and b <= 12 or b > 9 or a % 10 == 0:
+    if (a <= 12 and b <= 12) or b > 9 or a % 10 == 0:
         return f"{a} x {b} = {a * b}."
     tens, ones = a // 10 * 10, a % 10
     return f"{a} x {b}: {tens} x {b} = {tens * b} and {ones} x {b} = {ones * b}, so {a} x {b} = {a * b}."
+
+
+def is_basic(pair: tuple[int, ...]) -> bool:
+    """Whether a sum is one to know by heart: it adds a number up to ten."""
+    return pair[0] <= 10
 
 
 def _pair(draw: Draw) -> tuple[int, int]:
@@ -265,7 +271,7 @@ def _pair(draw: Draw) -> tuple[int, int]:
         a, b = draw.rng.randint(1, limit), draw.rng.randint(1, limit)
         return (min(a, b), max(a, b))
 
-    return draw.value(make, is_basic=lambda pair: pair[0] <= 10 and limit < 999)
+    return draw.value(make, is_basic)
 
 
 def add(draw: Draw) -> Example:
@@ -301,7 +307,7 @@ def divide(draw: Draw) -> Example:
 
 def double(draw: Draw) -> Example:
     """Ask for twice a number."""
-    a = draw.value(lambda: draw.rng.randint(1, 99), is_basic=lambda number: number <= 10)
+    a, _ = draw.value(lambda: (draw.rng.randint(1, 99),) * 2, is_basic)
     return draw.example(draw.say(DOUBLE, a=a), sum_in_steps(a, a), ends_in_number(2 * a))
 
 
@@ -336,7 +342,9 @@ def parity(draw: Draw) -> Example:
 
 def story_sum(draw: Draw) -> Example:
     """Ask a sum or difference that is told as a story."""
-    small, large = draw.value(lambda: tuple(sorted(draw.rng.sample(range(2, draw.rng.choice((12, 30, 60))), 2))))
+    small, large = draw.value(
+        lambda: tuple(sorted(draw.rng.sample(range(2, draw.rng.choice((12, 30, 60))), 2))), is_basic
+    )
     name, goods = draw.word(NAMES), draw.word(GOODS)
     if draw.rng.random() < 0.5:
         a, b = draw.rng.sample((small, large), 2)
@@ -358,7 +366,7 @@ def story_product(draw: Draw) -> Example:
     return draw.example(prompt, f"{a} x {b} = {a * b}. So there are {a * b} {goods}.", ends_in_number(a * b))
 
 
-TASKS = {
+TASKS: dict[Task, int] = {
     add: 24, subtract: 20, times_table: 12, multiply: 6, divide: 5, double: 4, halve: 4,
     compare: 7, parity: 3, story_sum: 12, story_product: 3,
 }  # fmt: skip

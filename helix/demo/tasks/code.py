@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from helix.demo.example import Example, Split
-from helix.demo.tasks.draw import Draw, Phrasings, draw_from
+from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
 from helix.demo.tasks.programs import PROGRAMS, Program, fenced
 from helix.demo.tasks.words import IDENTIFIERS, NOUNS, VERBS
 
@@ -112,7 +112,9 @@ def explain(draw: Draw) -> Example:
     code = program.text
     if draw.rng.random() < 0.4:
         name = draw.rng.choice(program.names[1:])
-        code = program.renamed({name: draw.rng.choice([word for word in IDENTIFIERS.seen if word not in program.names])})
+        code = program.renamed(
+            {name: draw.rng.choice([word for word in IDENTIFIERS.seen if word not in program.names])}
+        )
     prompt = f"{draw.say(EXPLAIN)}\n{fenced(code)}"
     return draw.example(prompt, f"This function {program.purpose}.")
 
@@ -127,7 +129,7 @@ def function_name(draw: Draw) -> str:
     return draw.value(make)
 
 
-TASKS = {write: 45, write_as: 30, explain: 25}
+TASKS: dict[Task, int] = {write: 45, write_as: 30, explain: 25}
 
 
 def generate(rng: random.Random, split: Split) -> Example:

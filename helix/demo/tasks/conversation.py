@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable, Sequence
 
 from helix.demo.example import Example, Split
-from helix.demo.tasks.arithmetic import MINUS, PLUS, difference_in_steps, ends_in_number, sum_in_steps
-from helix.demo.tasks.draw import Draw, Phrasings, draw_from
-from helix.demo.tasks.lists import SORT_UP, SORT_WORDS, listed
+from helix.demo.tasks.arithmetic import MINUS, PLUS, difference_in_steps, ends_in_number, is_basic, sum_in_steps
+from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from, is_unseen
+from helix.demo.tasks.lists import COUNT, SORT_UP, SORT_WORDS, listed
 from helix.demo.tasks.words import ANIMALS, COLOURS, FOODS, FRUITS, HOBBIES, JOBS, NAMES, PETS, THINGS, TOWNS
 
 NOTED = "Thank you, I will remember that."
@@ -330,25 +330,27 @@ def _statement(draw: Draw, topic: str, value: str) -> str:
 def _asked(draw: Draw, turns: list[str], topic: str, value: str) -> Example:
     _, questions, answer = FACTS[topic]
     expected = answer.format(value=value)
-    return draw.dialogue([*turns, draw.say(questions), expected], lambda text: value.lower() in text.lower().rstrip(".").split())
+    return draw.dialogue(
+        [*turns, draw.say(questions), expected], lambda text: value.lower() in text.lower().rstrip(".").split()
+    )
 
 
 def follow_up(draw: Draw) -> Example:
     """Sort or write a list, then ask for something about it, once or twice."""
     kind = draw.rng.randrange(3)
     if kind == 0:
-        numbers = draw.value(lambda: draw.rng.sample(range(1, 100), draw.rng.randint(3, 5)))
+        numbers = draw.value(lambda: tuple(draw.rng.sample(range(1, 100), draw.rng.randint(3, 5))))
         items = [str(number) for number in sorted(numbers)]
         prompt = draw.say(SORT_UP, items=listed(numbers))
     elif kind == 1:
         pool = draw.rng.choice((ANIMALS, FRUITS, NAMES))
-        words = draw.value(lambda: draw.rng.sample(pool.seen, draw.rng.randint(3, 5)))
+        words = draw.value(lambda: tuple(draw.rng.sample(pool.seen, draw.rng.randint(3, 5))))
         items = sorted(words)
         prompt = draw.say(SORT_WORDS, items=listed(words))
     else:
-        start, length = draw.value(lambda: (draw.rng.randint(1, 80), draw.rng.randint(3, 8)))
-        items = [str(number) for number in range(start, start + length)]
-        prompt = f"Count from {start} to {start + length - 1}."
+        start, end = draw.value(lambda: ((start := draw.rng.randint(1, 80)), start + draw.rng.randint(2, 7)))
+        items = [str(number) for number in range(start, end + 1)]
+        prompt = draw.say(COUNT, a=start, b=end)
     turns = [prompt, listed(items)]
     for name in draw.rng.sample(list(FOLLOW_UPS), draw.rng.choice((1, 1, 2))):
         phrasings, answer = FOLLOW_UPS[name]
@@ -360,8 +362,8 @@ def follow_up(draw: Draw) -> Example:
 
 def correct_sum(draw: Draw) -> Example:
     """Ask for a sum, then for the one that was meant."""
-    low, high = draw.value(lambda: tuple(sorted(draw.rng.sample(range(2, 99), 2))))
-    other = draw.rng.randint(low, 99)
+    low, high = draw.value(lambda: tuple(sorted(draw.rng.sample(range(2, 99), 2))), is_basic)
+    other = draw.rng.choice([number for number in range(low, 100) if not is_unseen((low, number))])
     if draw.rng.random() < 0.6:
         turns = [draw.say(PLUS, a=other, b=low), sum_in_steps(other, low)]
         meant, answer, result = f"{high} + {low}", sum_in_steps(high, low), high + low
@@ -371,7 +373,7 @@ def correct_sum(draw: Draw) -> Example:
     return draw.dialogue([*turns, draw.say(CORRECTIONS, question=meant), answer], ends_in_number(result))
 
 
-TASKS = {remember: 45, change: 12, follow_up: 28, correct_sum: 15}
+TASKS: dict[Task, int] = {remember: 45, change: 12, follow_up: 28, correct_sum: 15}
 
 
 def generate(rng: random.Random, split: Split) -> Example:

@@ -26,6 +26,63 @@ SYSTEM_MESSAGES = (
     "Be helpful, honest and short.",
 )
 
+IMPERATIVES = frozenset(
+    [
+        "Add",
+        "Answer",
+        "Append",
+        "Arrange",
+        "Change",
+        "Compare",
+        "Complete",
+        "Compute",
+        "Convert",
+        "Copy",
+        "Correct",
+        "Count",
+        "Delete",
+        "Describe",
+        "Do",
+        "Drop",
+        "Email",
+        "Explain",
+        "Extract",
+        "Find",
+        "Fix",
+        "Form",
+        "Give",
+        "Implement",
+        "Insert",
+        "List",
+        "Make",
+        "Multiply",
+        "Name",
+        "Order",
+        "Play",
+        "Put",
+        "Remove",
+        "Rename",
+        "Repeat",
+        "Replace",
+        "Reverse",
+        "Roll",
+        "Search",
+        "Send",
+        "Set",
+        "Show",
+        "Sort",
+        "Spell",
+        "Start",
+        "Subtract",
+        "Tell",
+        "Translate",
+        "Turn",
+        "Use",
+        "Write",
+    ]
+)
+"""Words that a "please" may stand before."""
+
 
 def is_unseen(value: object) -> bool:
     """Whether a value is kept out of training: one in ten is, and the same ones on every machine."""
@@ -88,9 +145,9 @@ class Draw:
         if template[0] != "{":
             if manner < 0.06:
                 template = template[0].lower() + template[1:]
-            elif manner < 0.10:
-                template = "Please " + template[0].lower() + template[1:] if template[-1] in ".:" else "Hi! " + template
-        if 0.10 < manner < 0.16 and template[-1] in ".?":
+            elif manner < 0.12 and template.split(None, 1)[0] in IMPERATIVES:
+                template = f"Please {template[0].lower()}{template[1:]}"
+        if 0.12 < manner < 0.18 and template[-1] in ".?":
             template = template[:-1]
         return template.format(**fields)
 
@@ -119,9 +176,7 @@ class Draw:
         """Return an example of these messages, under a system message in system_share of the cases."""
         if self.rng.random() < system_share:
             messages = [{"role": "system", "content": self.rng.choice(SYSTEM_MESSAGES)}, *messages]
-        return Example(
-            kind=self.kind, messages=messages, is_correct=is_correct, tools=tools, held_out=self.held_out
-        )
+        return Example(kind=self.kind, messages=messages, is_correct=is_correct, tools=tools, held_out=self.held_out)
 
 
 Task = Callable[[Draw], Example]
@@ -130,7 +185,7 @@ Task = Callable[[Draw], Example]
 
 def draw_from(
     kind: str,
-    tasks: Mapping[Task, float],
+    tasks: Mapping[Task, int],
     rng: random.Random,
     split: Split,
     known_by_heart: Collection[Task] = (),

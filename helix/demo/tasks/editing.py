@@ -8,7 +8,7 @@ import re
 
 from helix.demo.example import Example, Split
 from helix.demo.tasks import texts
-from helix.demo.tasks.draw import Draw, Phrasings, draw_from
+from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
 from helix.demo.tasks.programs import PROGRAMS, fenced
 from helix.demo.tasks.words import FOODS, FRUITS, IDENTIFIERS, THINGS
 
@@ -210,13 +210,16 @@ NUMBER_LINES = Phrasings("""
 MISSPELT = {
     "recieve": "receive", "beleive": "believe", "freind": "friend", "wich": "which", "teh": "the", "becuase": "because",
     "tommorow": "tomorrow", "definately": "definitely", "seperate": "separate", "untill": "until", "wierd": "weird",
-    "adress": "address", "calender": "calendar", "neccessary": "necessary", "occured": "occurred", "begining": "beginning",
-    "beautifull": "beautiful", "diffrent": "different", "intresting": "interesting", "libary": "library", "realy": "really",
+    "adress": "address", "calender": "calendar", "neccessary": "necessary", "occured": "occurred",
+    "begining": "beginning",
+    "beautifull": "beautiful", "diffrent": "different", "intresting": "interesting", "libary": "library",
+    "realy": "really",
     "suprise": "surprise", "togehter": "together", "alot": "a lot", "writting": "writing", "minuts": "minutes",
     "peopel": "people", "thier": "their", "somthing": "something", "allways": "always", "langauge": "language",
     "goverment": "government", "enviroment": "environment", "favorit": "favourite", "knowlege": "knowledge",
     "restaurent": "restaurant", "sucess": "success", "truely": "truly", "vegtable": "vegetable", "wensday": "Wednesday",
-    "febuary": "February", "foriegn": "foreign", "garantee": "guarantee", "imediately": "immediately", "mispell": "misspell",
+    "febuary": "February", "foriegn": "foreign", "garantee": "guarantee", "imediately": "immediately",
+    "mispell": "misspell",
     "noticable": "noticeable", "posession": "possession", "questionaire": "questionnaire", "remeber": "remember",
     "rythm": "rhythm", "shoud": "should", "wether": "whether", "yestarday": "yesterday", "morining": "morning",
 }  # fmt: skip
@@ -291,7 +294,9 @@ def repeat(draw: Draw) -> Example:
         if form < 0.7:
             return texts.text(draw.rng, 1, 5)[0]
         if form < 0.85:
-            return texts.config_file(draw.rng.choice(("json", "yaml", "ini")), texts.settings(draw.rng), draw.rng.choice(TITLES))
+            return texts.config_file(
+                draw.rng.choice(("json", "yaml", "ini")), texts.settings(draw.rng), draw.rng.choice(TITLES)
+            )
         return texts.code(draw.rng)[0].replace("$", "")
 
     body = draw.value(make)
@@ -373,7 +378,7 @@ def number_lines(draw: Draw) -> Example:
     return draw.example(instructed(draw, draw.say(NUMBER_LINES), "\n".join(lines)), answer)
 
 
-TASKS = {
+TASKS: dict[Task, int] = {
     replace: 22, fix_spelling: 9, repeat: 10, remove_sentence: 6, add_sentence: 5, rename: 18, add_docstring: 5,
     edit_config: 15, edit_list: 6, number_lines: 4,
 }  # fmt: skip

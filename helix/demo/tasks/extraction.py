@@ -10,7 +10,19 @@ from typing import Any
 
 from helix.demo.example import Example, Split
 from helix.demo.tasks.draw import Draw, Phrasings, draw_from
-from helix.demo.tasks.words import COLOURS, COMPANIES, DAYS, EVENTS, HOBBIES, JOBS, MONTHS, NAMES, PRODUCTS, TOWNS, join_words
+from helix.demo.tasks.words import (
+    COLOURS,
+    COMPANIES,
+    DAYS,
+    EVENTS,
+    HOBBIES,
+    JOBS,
+    MONTHS,
+    NAMES,
+    PRODUCTS,
+    TOWNS,
+    join_words,
+)
 
 EXTRACT = Phrasings("""
     Extract the {fields} as JSON: {sentence}
@@ -141,7 +153,12 @@ def fields_of(draw: Draw, schema: Phrasings) -> dict[str, Any]:
     if schema is WORKER:
         return {"name": name, "job": rng.choice(JOBS.seen), "company": draw.word(COMPANIES)}
     if schema is ORDER:
-        return {"name": name, "quantity": rng.randint(2, 60), "product": draw.word(PRODUCTS), "price": rng.randint(3, 400)}
+        return {
+            "name": name,
+            "quantity": rng.randint(2, 60),
+            "product": draw.word(PRODUCTS),
+            "price": rng.randint(3, 400),
+        }
     if schema is EVENT:
         time = f"{rng.randint(8, 21)}:{rng.choice(('00', '15', '30', '45'))}"
         return {"event": draw.word(EVENTS), "day": rng.choice(DAYS), "time": time, "city": draw.word(TOWNS)}

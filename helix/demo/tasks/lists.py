@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from helix.demo.example import Example, Split
-from helix.demo.tasks.draw import Draw, Phrasings, Pool, draw_from
+from helix.demo.tasks.draw import Draw, Phrasings, Pool, Task, draw_from
 from helix.demo.tasks.words import ANIMALS, COLOURS, DAYS, FRUITS, MONTHS, NAMES, THINGS, TOWNS
 
 COUNT = Phrasings("""
@@ -426,7 +426,7 @@ def bullets(draw: Draw) -> Example:
     return draw.example(draw.say(NUMBERED, items=listed(items)), "\n".join(lines))
 
 
-TASKS = {
+TASKS: dict[Task, int] = {
     count_up: 14, count_down: 8, count_by: 8, sort_numbers: 14, sort_words: 9, reverse: 10, extreme: 8,
     element: 7, how_many: 5, neighbour: 6, name_all: 5, name_some: 8, bullets: 7,
 }  # fmt: skip

@@ -42,7 +42,7 @@ def _parse(source: str) -> tuple[Program, ...]:
     return tuple(Program(purpose.removeprefix("# "), marked) for purpose, marked in blocks)
 
 
-PROGRAMS = _parse('''
+PROGRAMS = _parse("""
 # adds two numbers
 def $add($a, $b):
     return $a + $b
@@ -419,7 +419,7 @@ def $write_file($path, $text):
 def $count_lines($path):
     with open($path) as $file:
         return len($file.readlines())
-''')
+""")
 
 
 def fenced(code: str, language: str = "python") -> str:

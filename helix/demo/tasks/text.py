@@ -7,7 +7,7 @@ import re
 
 from helix.demo.example import Example, Split
 from helix.demo.tasks import vocabulary
-from helix.demo.tasks.draw import Draw, Phrasings, draw_from
+from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
 
 OPPOSITE = Phrasings("""
     What is the opposite of {word}?
@@ -292,7 +292,7 @@ def capitals(draw: Draw) -> Example:
     return draw.example(draw.say(CAPITALS, word=word), word.upper())
 
 
-TASKS = {
+TASKS: dict[Task, int] = {
     opposite: 12, plural: 9, past: 9, colour: 6, animal: 7, rhyme: 5, translate: 20, spell: 7, letters: 7,
     sentence_with: 8, proverb: 6, capitals: 4,
 }  # fmt: skip

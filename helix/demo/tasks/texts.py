@@ -7,8 +7,20 @@ import random
 import re
 from collections.abc import Mapping
 
-from helix.demo.tasks.programs import PROGRAMS
-from helix.demo.tasks.words import ANIMALS, COLOURS, DAYS, FOODS, HOBBIES, IDENTIFIERS, JOBS, NAMES, PLACES, THINGS, TOWNS
+from helix.demo.tasks.programs import PROGRAMS, Program
+from helix.demo.tasks.words import (
+    ANIMALS,
+    COLOURS,
+    DAYS,
+    FOODS,
+    HOBBIES,
+    IDENTIFIERS,
+    JOBS,
+    NAMES,
+    PLACES,
+    THINGS,
+    TOWNS,
+)
 
 SENTENCES = (
     "The {colour} {thing} is in the {place}.",
@@ -39,16 +51,16 @@ SENTENCES = (
 SORTS: Mapping[str, tuple[str, ...]] = {
     "name": NAMES.seen,
     "other_name": NAMES.seen,
-    "colour": COLOURS.words,
-    "thing": THINGS.words,
-    "other_thing": THINGS.words,
-    "animal": ANIMALS.words,
-    "other_animal": ANIMALS.words,
-    "place": PLACES.words,
-    "other_place": PLACES.words,
-    "food": FOODS.words,
-    "hobby": HOBBIES.words,
-    "job": JOBS.words,
+    "colour": COLOURS.seen,
+    "thing": THINGS.seen,
+    "other_thing": THINGS.seen,
+    "animal": ANIMALS.seen,
+    "other_animal": ANIMALS.seen,
+    "place": PLACES.seen,
+    "other_place": PLACES.seen,
+    "food": FOODS.seen,
+    "hobby": HOBBIES.seen,
+    "job": JOBS.seen,
     "town": TOWNS.seen,
     "day": DAYS,
     "hour": ("six", "seven", "eight", "nine", "ten"),
@@ -106,7 +118,9 @@ def config_file(language: str, values: Mapping[str, str | int | bool], title: st
         return f"{title}:\n" + "\n".join(f"  {key}: {_plain(value)}" for key, value in values.items())
     if language == "ini":
         return f"[{title}]\n" + "\n".join(f"{key} = {_plain(value)}" for key, value in values.items())
-    return "\n".join(f"{key.upper()} = {json.dumps(value) if isinstance(value, str) else value}" for key, value in values.items())
+    return "\n".join(
+        f"{key.upper()} = {json.dumps(value) if isinstance(value, str) else value}" for key, value in values.items()
+    )
 
 
 def _plain(value: str | int | bool) -> str:
@@ -117,9 +131,7 @@ def code(rng: random.Random, min_lines: int = 5, max_chars: int = 420) -> tuple[
     """Return one to three functions, names marked as in programs, and the names that occur in them."""
     marked = ""
     for program in rng.sample(PROGRAMS, 6):
-        names = [word for word in rng.sample(IDENTIFIERS.seen, 3) if not re.search(rf"\b{word}\b", program.marked)]
-        renamed = dict(zip(rng.sample(program.names, min(len(program.names), 2)), (f"${name}" for name in names), strict=False))
-        part = re.sub(r"\$(\w+)", lambda found: renamed.get(found[1], found[0]), program.marked)
+        part = _under_other_names(rng, program)
         taken = set(re.findall(r"def \$(\w+)", marked))
         if len(marked) + len(part) > max_chars or taken & set(re.findall(r"\w+", part)):
             continue
@@ -127,3 +139,10 @@ def code(rng: random.Random, min_lines: int = 5, max_chars: int = 420) -> tuple[
         if marked.count("\n") + 1 >= min_lines and rng.random() < 0.6:
             break
     return marked, tuple(dict.fromkeys(re.findall(r"\$(\w+)", marked)))
+
+
+def _under_other_names(rng: random.Random, program: Program) -> str:
+    """Return a marked program with up to two of its names exchanged for others."""
+    names = [word for word in rng.sample(IDENTIFIERS.seen, 3) if not re.search(rf"\b{word}\b", program.marked)]
+    renamed = dict(zip(rng.sample(program.names, min(len(program.names), 2)), names, strict=False))
+    return re.sub(r"\$(\w+)", lambda found: f"${renamed.get(found[1], found[1])}", program.marked)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from helix.demo.example import Example, Message, Split
-from helix.demo.tasks.draw import Draw, Phrasings, draw_from
+from helix.demo.example import Example, Message, Split, exactly
+from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
 from helix.demo.tasks.tools import TOOLS, Arguments, Tool, made_up
 
 PLAIN = (
@@ -224,10 +224,20 @@ def plain(draw: Draw) -> Example:
         {"role": "assistant", "content": answer},
     ]
     without = tuple(tool for tool in TOOLS if tool.name == "add")
-    return draw.conversation(messages, says(), offered(draw, without=without), system_share=0.4)
+    return draw.conversation(messages, exactly(answer), offered(draw, without=without), system_share=0.4)
 
 
-TASKS = {use: 36, use_result: 20, use_twice: 8, use_made_up: 18, none_fits: 9, plain: 9}
+def no_tools(draw: Draw) -> Example:
+    """Ask for something that only a tool could do while none is offered."""
+    tool = draw.rng.choice([tool for tool in TOOLS if tool.refusal.endswith(" with my tools.")])
+    messages: list[Message] = [
+        {"role": "user", "content": draw.say(tool.questions, **tool.draw_arguments(draw))},
+        {"role": "assistant", "content": tool.refusal.replace(" with my tools.", " without a tool for it.")},
+    ]
+    return draw.conversation(messages, exactly(messages[-1]["content"]))
+
+
+TASKS: dict[Task, int] = {use: 36, use_result: 20, use_twice: 8, use_made_up: 18, none_fits: 9, plain: 8, no_tools: 4}
 
 
 def generate(rng: random.Random, split: Split) -> Example:

@@ -51,6 +51,8 @@ TOPICS = Pool(
     "robots volcanoes trains whales coffee chess castles comets bees maps opera tea football painting history rockets "
     "gardens clocks bridges islands"
 )
+CONDITIONS = ("sunny", "rainy", "cloudy", "windy", "snowy", "foggy")
+HEADLINES = ("New ideas", "Big day", "Good year", "Record prices")
 SUBJECTS = ("lunch", "the meeting", "the report", "the party", "our trip", "the invoice", "the plan", "tomorrow")
 CURRENCIES = ("dollars", "euros", "pounds", "yen", "francs")
 ROOMS = Pool("kitchen bedroom bathroom office garage hall attic cellar study library nursery pantry")
@@ -104,7 +106,7 @@ TOOLS = (
             Can you check the weather in {city}?
         """),
         lambda draw: {"city": draw.word(TOWNS)},
-        lambda rng, _: {"condition": rng.choice(("sunny", "rainy", "cloudy", "windy", "snowy", "foggy")), "temperature": rng.randint(-9, 38)},
+        lambda rng, _: {"condition": rng.choice(CONDITIONS), "temperature": rng.randint(-9, 38)},
         "It is {condition} in {city}, with {temperature} degrees.",
         "I cannot check the weather with my tools.",
     ),
@@ -303,7 +305,7 @@ TOOLS = (
             Can you get the latest news about {topic}?
         """),
         lambda draw: {"topic": draw.word(TOPICS)},
-        lambda rng, a: {"headline": f"{rng.choice(('New ideas', 'Big day', 'Good year', 'Record prices'))} for {a['topic']}"},
+        lambda rng, a: {"headline": f"{rng.choice(HEADLINES)} for {a['topic']}"},
         'The latest headline on {topic} is "{headline}".',
         "I cannot get the news with my tools.",
     ),
@@ -319,7 +321,7 @@ TOOLS = (
             Check the stock {symbol}.
             Can you tell me the stock price of {symbol}?
         """),
-        lambda draw: {"symbol": draw.value(lambda: "".join(draw.rng.choice("ABCDEFGHKLMNPRSTUVXYZ") for _ in range(3)))},
+        lambda draw: {"symbol": draw.value(lambda: "".join(draw.rng.sample("ABCDEFGHKLMNPRSTUVXYZ", 3)))},
         lambda rng, _: {"price": rng.randint(2, 900)},
         "The stock {symbol} is at {price} dollars.",
         "I cannot look up stock prices with my tools.",

@@ -9,51 +9,58 @@ def _pairs(lines: str) -> dict[str, str]:
 
 
 OPPOSITES = _pairs("""
-    hot=cold, big=small, tall=short, fast=slow, happy=sad, young=old, light=dark, day=night, up=down, left=right, open=closed,
-    full=empty, hard=soft, wet=dry, clean=dirty, rich=poor, strong=weak, early=late, near=far, high=low, good=bad, easy=difficult,
-    true=false, loud=quiet, heavy=light, thick=thin, wide=narrow, deep=shallow, sweet=sour, sharp=blunt, brave=cowardly,
-    polite=rude, cheap=expensive, safe=dangerous, begin=end, buy=sell, give=take, win=lose, push=pull, love=hate, laugh=cry,
-    always=never, above=below, inside=outside, before=after, first=last, same=different, alive=dead, awake=asleep, black=white,
-    yes=no, north=south, east=west, summer=winter, front=back, top=bottom, arrive=leave, remember=forget, find=lose,
-    friend=enemy, more=less, many=few, right=wrong, smooth=rough, tight=loose, public=private, ancient=modern, simple=complex,
-    war=peace, question=answer, borrow=lend, rise=fall, accept=refuse, increase=decrease, success=failure, maximum=minimum
+    hot=cold, big=small, tall=short, fast=slow, happy=sad, young=old, light=dark, day=night, up=down,
+    left=right, open=closed, full=empty, hard=soft, wet=dry, clean=dirty, rich=poor, strong=weak, early=late,
+    near=far, high=low, good=bad, easy=difficult, true=false, loud=quiet, heavy=light, thick=thin, wide=narrow,
+    deep=shallow, sweet=sour, sharp=blunt, brave=cowardly, polite=rude, cheap=expensive, safe=dangerous,
+    begin=end, buy=sell, give=take, win=lose, push=pull, love=hate, laugh=cry, always=never, above=below,
+    inside=outside, before=after, first=last, same=different, alive=dead, awake=asleep, black=white, yes=no,
+    north=south, east=west, summer=winter, front=back, top=bottom, arrive=leave, remember=forget, find=lose,
+    friend=enemy, more=less, many=few, right=wrong, smooth=rough, tight=loose, public=private, ancient=modern,
+    simple=complex, war=peace, question=answer, borrow=lend, rise=fall, accept=refuse, increase=decrease,
+    success=failure, maximum=minimum
 """)
 PLURALS = _pairs("""
-    cat=cats, dog=dogs, book=books, car=cars, tree=trees, house=houses, apple=apples, bird=birds, child=children, man=men,
-    woman=women, mouse=mice, foot=feet, tooth=teeth, goose=geese, person=people, box=boxes, bus=buses, fox=foxes, wish=wishes,
-    dish=dishes, glass=glasses, church=churches, city=cities, baby=babies, lady=ladies, story=stories, party=parties,
-    country=countries, berry=berries, leaf=leaves, knife=knives, wolf=wolves, life=lives, wife=wives, half=halves, shelf=shelves,
-    loaf=loaves, potato=potatoes, tomato=tomatoes, hero=heroes, sheep=sheep, fish=fish, deer=deer, key=keys, day=days, boy=boys,
-    toy=toys, ox=oxen, table=tables, chair=chairs, hand=hands, watch=watches, brush=brushes, class=classes, kiss=kisses
+    cat=cats, dog=dogs, book=books, car=cars, tree=trees, house=houses, apple=apples, bird=birds,
+    child=children, man=men, woman=women, mouse=mice, foot=feet, tooth=teeth, goose=geese, person=people,
+    box=boxes, bus=buses, fox=foxes, wish=wishes, dish=dishes, glass=glasses, church=churches, city=cities,
+    baby=babies, lady=ladies, story=stories, party=parties, country=countries, berry=berries, leaf=leaves,
+    knife=knives, wolf=wolves, life=lives, wife=wives, half=halves, shelf=shelves, loaf=loaves, potato=potatoes,
+    tomato=tomatoes, hero=heroes, sheep=sheep, fish=fish, deer=deer, key=keys, day=days, boy=boys, toy=toys,
+    ox=oxen, table=tables, chair=chairs, hand=hands, watch=watches, brush=brushes, class=classes, kiss=kisses
 """)
 PAST = _pairs("""
-    go=went, see=saw, eat=ate, run=ran, come=came, give=gave, take=took, make=made, find=found, know=knew, think=thought,
-    buy=bought, bring=brought, teach=taught, catch=caught, write=wrote, drive=drove, ride=rode, speak=spoke, break=broke,
-    sing=sang, swim=swam, drink=drank, begin=began, sleep=slept, keep=kept, feel=felt, leave=left, meet=met, sell=sold, tell=told,
-    say=said, hear=heard, hold=held, stand=stood, win=won, lose=lost, send=sent, build=built, spend=spent, fly=flew, grow=grew,
-    throw=threw, draw=drew, wear=wore, forget=forgot, choose=chose, fall=fell, read=read, put=put, cut=cut, walk=walked,
-    play=played, work=worked, help=helped, look=looked, jump=jumped, open=opened, ask=asked, call=called, like=liked, love=loved,
+    go=went, see=saw, eat=ate, run=ran, come=came, give=gave, take=took, make=made, find=found, know=knew,
+    think=thought, buy=bought, bring=brought, teach=taught, catch=caught, write=wrote, drive=drove, ride=rode,
+    speak=spoke, break=broke, sing=sang, swim=swam, drink=drank, begin=began, sleep=slept, keep=kept, feel=felt,
+    leave=left, meet=met, sell=sold, tell=told, say=said, hear=heard, hold=held, stand=stood, win=won,
+    lose=lost, send=sent, build=built, spend=spent, fly=flew, grow=grew, throw=threw, draw=drew, wear=wore,
+    forget=forgot, choose=chose, fall=fell, read=read, put=put, cut=cut, walk=walked, play=played, work=worked,
+    help=helped, look=looked, jump=jumped, open=opened, ask=asked, call=called, like=liked, love=loved,
     dance=danced, live=lived, carry=carried, try=tried, stop=stopped
 """)
 COLOURS_OF = _pairs("""
-    the sky=blue, grass=green, snow=white, coal=black, blood=red, a lemon=yellow, a banana=yellow, the sun=yellow, a carrot=orange,
-    a ripe tomato=red, a polar bear=white, chocolate=brown, milk=white, a leaf in summer=green, a strawberry=red, an elephant=grey,
-    a flamingo=pink, a raven=black, gold=yellow, a frog=green, an orange=orange, a ripe cherry=red, salt=white, tar=black,
-    a lion=brown, the ocean=blue, a fire engine=red, a cucumber=green, a blueberry=blue, a crow=black, a swan=white, spinach=green
+    the sky=blue, grass=green, snow=white, coal=black, blood=red, a lemon=yellow, a banana=yellow, the
+    sun=yellow, a carrot=orange, a ripe tomato=red, a polar bear=white, chocolate=brown, milk=white, a leaf in
+    summer=green, a strawberry=red, an elephant=grey, a flamingo=pink, a raven=black, gold=yellow, a frog=green,
+    an orange=orange, a ripe cherry=red, salt=white, tar=black, a lion=brown, the ocean=blue, a fire engine=red,
+    a cucumber=green, a blueberry=blue, a crow=black, a swan=white, spinach=green
 """)
 YOUNG = _pairs("""
-    dog=puppy, cat=kitten, cow=calf, horse=foal, sheep=lamb, pig=piglet, duck=duckling, hen=chick, goat=kid, bear=cub, lion=cub,
-    frog=tadpole, swan=cygnet, goose=gosling, deer=fawn, kangaroo=joey, seal=pup, eagle=eaglet, owl=owlet
+    dog=puppy, cat=kitten, cow=calf, horse=foal, sheep=lamb, pig=piglet, duck=duckling, hen=chick, goat=kid,
+    bear=cub, lion=cub, frog=tadpole, swan=cygnet, goose=gosling, deer=fawn, kangaroo=joey, seal=pup,
+    eagle=eaglet, owl=owlet
 """)
 SOUNDS = _pairs("""
-    dog=barks, cat=meows, cow=moos, sheep=bleats, pig=grunts, duck=quacks, horse=neighs, lion=roars, wolf=howls, bee=buzzes,
-    snake=hisses, owl=hoots, frog=croaks, mouse=squeaks, donkey=brays, bird=sings, hen=clucks, elephant=trumpets
+    dog=barks, cat=meows, cow=moos, sheep=bleats, pig=grunts, duck=quacks, horse=neighs, lion=roars, wolf=howls,
+    bee=buzzes, snake=hisses, owl=hoots, frog=croaks, mouse=squeaks, donkey=brays, bird=sings, hen=clucks,
+    elephant=trumpets
 """)
 RHYMES = _pairs("""
-    cat=hat, dog=fog, house=mouse, tree=bee, star=car, moon=spoon, night=light, day=play, cake=lake, rain=train, bear=chair,
-    king=ring, ball=wall, book=cook, fish=dish, snow=crow, sun=fun, boat=coat, bed=red, pen=hen, fox=box, frog=log, nose=rose,
-    sand=hand, bell=well, goat=boat, sea=tea, time=lime, clock=rock, bread=head, face=race, fire=wire, gold=cold, hill=mill,
-    mice=rice, song=long, town=crown
+    cat=hat, dog=fog, house=mouse, tree=bee, star=car, moon=spoon, night=light, day=play, cake=lake, rain=train,
+    bear=chair, king=ring, ball=wall, book=cook, fish=dish, snow=crow, sun=fun, boat=coat, bed=red, pen=hen,
+    fox=box, frog=log, nose=rose, sand=hand, bell=well, goat=boat, sea=tea, time=lime, clock=rock, bread=head,
+    face=race, fire=wire, gold=cold, hill=mill, mice=rice, song=long, town=crown
 """)
 LANGUAGES = ("Spanish", "French", "German")
 TRANSLATIONS = {
@@ -150,30 +157,151 @@ TRANSLATIONS = {
     old viejo vieux alt
     """.strip().splitlines()
 }
-SPELLED = (
-    "cat dog sun moon tree book fish bird milk rain snow star lamp door hand foot ball cake ring king ship boat train horse house "
-    "mouse apple bread water table chair green black white happy tiger zebra lemon grape peach river ocean robot music paper "
-    "pencil garden winter summer spring autumn monkey rabbit turtle flower window school doctor friend yellow orange banana "
-    "cherry butter cheese coffee planet rocket castle bridge forest island market kitchen teacher bicycle elephant mountain "
-    "computer language sandwich umbrella python helix token hello world cup pen key map egg bee ant owl fox cow pig hen duck bear "
-    "wolf lion frog desk bed cold warm fast slow red blue pink one two three seven eight love hope time year day night"
-).split()
+SPELLED = [
+    "cat",
+    "dog",
+    "sun",
+    "moon",
+    "tree",
+    "book",
+    "fish",
+    "bird",
+    "milk",
+    "rain",
+    "snow",
+    "star",
+    "lamp",
+    "door",
+    "hand",
+    "foot",
+    "ball",
+    "cake",
+    "ring",
+    "king",
+    "ship",
+    "boat",
+    "train",
+    "horse",
+    "house",
+    "mouse",
+    "apple",
+    "bread",
+    "water",
+    "table",
+    "chair",
+    "green",
+    "black",
+    "white",
+    "happy",
+    "tiger",
+    "zebra",
+    "lemon",
+    "grape",
+    "peach",
+    "river",
+    "ocean",
+    "robot",
+    "music",
+    "paper",
+    "pencil",
+    "garden",
+    "winter",
+    "summer",
+    "spring",
+    "autumn",
+    "monkey",
+    "rabbit",
+    "turtle",
+    "flower",
+    "window",
+    "school",
+    "doctor",
+    "friend",
+    "yellow",
+    "orange",
+    "banana",
+    "cherry",
+    "butter",
+    "cheese",
+    "coffee",
+    "planet",
+    "rocket",
+    "castle",
+    "bridge",
+    "forest",
+    "island",
+    "market",
+    "kitchen",
+    "teacher",
+    "bicycle",
+    "elephant",
+    "mountain",
+    "computer",
+    "language",
+    "sandwich",
+    "umbrella",
+    "python",
+    "helix",
+    "token",
+    "hello",
+    "world",
+    "cup",
+    "pen",
+    "key",
+    "map",
+    "egg",
+    "bee",
+    "ant",
+    "owl",
+    "fox",
+    "cow",
+    "pig",
+    "hen",
+    "duck",
+    "bear",
+    "wolf",
+    "lion",
+    "frog",
+    "desk",
+    "bed",
+    "cold",
+    "warm",
+    "fast",
+    "slow",
+    "red",
+    "blue",
+    "pink",
+    "one",
+    "two",
+    "three",
+    "seven",
+    "eight",
+    "love",
+    "hope",
+    "time",
+    "year",
+    "day",
+    "night",
+]
 SENTENCES_WITH = _pairs("""
-    apple=She ate a red apple., dog=The dog runs in the park., cat=The cat sleeps on the bed., book=He reads a book every night.,
-    tree=The tree is very tall., rain=The rain fell all day., sun=The sun is bright today., moon=The moon shines at night.,
-    car=My father has a blue car., school=The children walk to school., teacher=The teacher writes on the board.,
-    river=The river flows to the sea., mountain=We climbed a high mountain., friend=My friend lives next door.,
-    house=They live in a small house., garden=Flowers grow in the garden., bread=The baker sells fresh bread.,
-    water=I drink a glass of water., train=The train arrives at noon., bird=A bird sings in the tree., fish=The fish swims in the lake.,
-    music=They listen to music in the evening., window=Please open the window., door=Somebody knocked at the door.,
-    letter=She wrote a long letter., winter=It is cold in winter., summer=We swim in the lake in summer., happy=The boy is happy today.,
-    sad=The girl was sad without her cat., blue=The sky is blue., green=The grass is green., red=He wears a red hat.,
-    fast=The horse is very fast., slow=The snail is slow., quickly=She ran home quickly., jump=Frogs can jump far.,
-    sing=The children sing a song., dance=They dance at the party., cook=My mother can cook well., write=I write a letter to my friend.,
-    read=We read the story together., play=The boys play in the yard., computer=He works at his computer., city=The city never sleeps.,
-    island=The island is full of palms., king=The king lives in a castle., queen=The queen wears a crown., clock=The clock strikes twelve.,
-    bridge=We walked over the bridge., bicycle=He rides his bicycle to work., flower=She picked a flower., kitchen=Dinner is ready in the kitchen.,
-    star=A star fell from the sky., snow=The snow is white and soft., ship=The ship sails across the sea., coffee=He drinks coffee in the morning.
+    apple=She ate a red apple., dog=The dog runs in the park., cat=The cat sleeps on the bed., book=He reads a
+    book every night., tree=The tree is very tall., rain=The rain fell all day., sun=The sun is bright today.,
+    moon=The moon shines at night., car=My father has a blue car., school=The children walk to school.,
+    teacher=The teacher writes on the board., river=The river flows to the sea., mountain=We climbed a high
+    mountain., friend=My friend lives next door., house=They live in a small house., garden=Flowers grow in the
+    garden., bread=The baker sells fresh bread., water=I drink a glass of water., train=The train arrives at
+    noon., bird=A bird sings in the tree., fish=The fish swims in the lake., music=They listen to music in the
+    evening., window=Please open the window., door=Somebody knocked at the door., letter=She wrote a long
+    letter., winter=It is cold in winter., summer=We swim in the lake in summer., happy=The boy is happy today.,
+    sad=The girl was sad without her cat., blue=The sky is blue., green=The grass is green., red=He wears a red
+    hat., fast=The horse is very fast., slow=The snail is slow., quickly=She ran home quickly., jump=Frogs can
+    jump far., sing=The children sing a song., dance=They dance at the party., cook=My mother can cook well.,
+    write=I write a letter to my friend., read=We read the story together., play=The boys play in the yard.,
+    computer=He works at his computer., city=The city never sleeps., island=The island is full of palms.,
+    king=The king lives in a castle., queen=The queen wears a crown., clock=The clock strikes twelve., bridge=We
+    walked over the bridge., bicycle=He rides his bicycle to work., flower=She picked a flower., kitchen=Dinner
+    is ready in the kitchen., star=A star fell from the sky., snow=The snow is white and soft., ship=The ship
+    sails across the sea., coffee=He drinks coffee in the morning.
 """)
 PROVERBS = dict(
     line.strip().split(" / ")
