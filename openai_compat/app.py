@@ -1,0 +1,51 @@
+"""The only place that wires: routes, errors, keys, headers and the engine's life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+
+from openai_compat.auth import require_api_key
+from openai_compat.config import ServerConfig
+from openai_compat.engine import Engine
+from openai_compat.errors import on_error
+from openai_compat.request_ids import add_headers, note_start
+from openai_compat.routes.chat import ChatController
+from openai_compat.routes.completions import CompletionsController
+from openai_compat.routes.health import HealthController
+from openai_compat.routes.models import ModelsController
+from openai_compat.served_models import ServedModels
+from openai_compat.service import Service
+
+
+def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
+    """Return the ASGI application that serves engine; it starts the engine and shuts it down."""
+    config = config or ServerConfig()
+    service = Service(engine=engine, models=ServedModels(engine.info, config.served_model_name), config=config)
+
+    @asynccontextmanager
+    async def engine_runs(_: Litestar) -> AsyncIterator[None]:
+        engine.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(engine.shutdown)
+
+    return Litestar(
+        route_handlers=[ChatController, CompletionsController, ModelsController, HealthController],
+        dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
+        exception_handlers={Exception: on_error},
+        guards=[require_api_key(config.api_key)] if config.api_key else [],
+        before_request=note_start,
+        before_send=[add_headers],
+        lifespan=[engine_runs],
+        cors_config=CORSConfig(allow_origins=list(config.cors_origin)) if config.cors_origin else None,
+        request_max_body_size=config.max_request_mib * 2**20,
+        openapi_config=None,
+        logging_config=None,
+    )

@@ -1,0 +1,33 @@
+"""Lets in who brings the key."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+
+from openai_compat.errors import AuthenticationError
+
+OPEN_TO_ALL = "open_to_all"
+"""Key in a handler's opt: true where no key is asked for."""
+
+
+def require_api_key(api_key: str) -> Guard:
+    """Return a guard that raises AuthenticationError unless the request carries api_key as a bearer token."""
+    expected = api_key.encode()
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        if handler.opt.get(OPEN_TO_ALL):
+            return
+        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise AuthenticationError(
+                "You didn't provide an API key. Send it in the header 'Authorization: Bearer YOUR_KEY'."
+            )
+        if not hmac.compare_digest(key.strip().encode(), expected):
+            raise AuthenticationError("Incorrect API key provided.", code="invalid_api_key")
+
+    return guard

@@ -1,0 +1,69 @@
+"""What `helix serve` prints once it serves."""
+
+from __future__ import annotations
+
+from helix import EngineInfo
+from openai_compat.config import ServerConfig
+
+CAUTION = (
+    "Warning: anyone who can reach {host} may use this server. Set --api-key or HELIX_API_KEY, or listen on 127.0.0.1."
+)
+
+
+def base_url(host: str, port: int) -> str:
+    """Return the address for clients on this machine."""
+    shown = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}/v1"
+
+
+def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, version: str) -> str:
+    """Return what runs, where it is, and two ways to talk to it."""
+    url = base_url(config.host, port)
+    num_tokens = info.num_blocks * info.block_size
+    rows = {
+        "model": f"{model} ({info.architecture}, {_count(info.num_parameters)} parameters)",
+        "draft model": info.draft_model or "none",
+        "device": f"{info.device}, {info.dtype}",
+        "context": f"{info.max_model_len:,} tokens",
+        "KV cache": f"{info.num_blocks:,} blocks of {info.block_size} tokens = {num_tokens:,} tokens, "
+        f"{info.kv_cache_bytes / 2**20:,.0f} MiB",
+        "speculation": _speculation(info),
+        "API key": "none" if config.api_key is None else "required",
+        "listening on": url,
+    }
+    key_header = "" if config.api_key is None else ' \\\n    -H "Authorization: Bearer $HELIX_API_KEY"'
+    key = "none" if config.api_key is None else "YOUR_KEY"
+    lines = [
+        f"Helix {version}",
+        *(f"  {name:<13} {text}" for name, text in rows.items()),
+        "",
+        "Ask from a shell:",
+        "",
+        f"  curl {url}/chat/completions -H 'Content-Type: application/json'{key_header} \\",
+        f'    -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "What is speculative decoding?"}}]}}\'',
+        "",
+        "Ask from Python (pip install openai):",
+        "",
+        "  from openai import OpenAI",
+        f'  chat = OpenAI(base_url="{url}", api_key="{key}").chat.completions',
+        f'  print(chat.create(model="{model}", messages=[{{"role": "user", "content": "Hello!"}}]).choices[0].message.content)',
+        "",
+        "Ctrl-C stops the server.",
+    ]
+    if config.is_open_to_network:
+        lines += ["", CAUTION.format(host=config.host)]
+    return "\n".join(lines)
+
+
+def _speculation(info: EngineInfo) -> str:
+    if info.speculation_method == "none":
+        return "off"
+    depth = "off unless a request asks for it" if info.speculation_depth == 0 else f"depth {info.speculation_depth}"
+    return f"{info.speculation_method}, {depth} (requests may ask for 0 to {info.max_speculation_depth})"
+
+
+def _count(number: int) -> str:
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return str(number)

@@ -1,0 +1,66 @@
+"""Reads a JSON request body into its Struct and names what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request
+
+from openai_compat.errors import ApiError
+
+RequestT = TypeVar("RequestT", bound=msgspec.Struct)
+
+IGNORED_FIELDS_HEADER = "x-helix-ignored-fields"
+"""Response header that lists the request's fields which nobody read."""
+
+_AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`$")
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
+_PLAIN_NAME = re.compile(r"[\w.-]{1,64}")
+
+
+async def read_body(request: Request[Any, Any, Any], kind: type[RequestT]) -> tuple[RequestT, dict[str, str]]:
+    """Return the request and the headers its answer must carry.
+
+    The content type is not looked at: curl's default says form, and what it sends is JSON all the same.
+
+    Raises:
+        ApiError: The body is no JSON, or no such request; param is the path of the offending field.
+    """
+    body = await request.body()
+    try:
+        fields = msgspec.json.decode(body, type=kind)
+        names = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ApiError(
+            400, f"We could not parse the JSON body of your request: {reason}.", code="invalid_json"
+        ) from None
+    ignored = [name for name in names if name not in kind.__struct_fields__]
+    return fields, _ignored_header(ignored)
+
+
+def _ignored_header(names: list[str]) -> dict[str, str]:
+    if not names:
+        return {}
+    shown = [name if _PLAIN_NAME.fullmatch(name) else "?" for name in names[:32]]
+    return {IGNORED_FIELDS_HEADER: ", ".join(shown)}
+
+
+def _invalid(text: str) -> ApiError:
+    """Turn msgspec's sentence, such as "Expected `int`, got `str` - at `$.messages[0].content`", into an error."""
+    at = _AT.search(text)
+    path = at["path"].removesuffix("[...]") if at else ""
+    reason = text[: at.start()] if at else text
+    missing = _MISSING.fullmatch(reason)
+    if missing:
+        param = f"{path}.{missing['field']}" if path else missing["field"]
+        return ApiError(400, f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    if not path:
+        return ApiError(400, f"Invalid request body: {reason}.", code="invalid_type")
+    if reason.startswith("Expected") and "got" in reason:
+        return ApiError(400, f"Invalid type for '{path}': {reason}.", param=path, code="invalid_type")
+    return ApiError(400, f"Invalid value for '{path}': {reason}.", param=path, code="invalid_value")

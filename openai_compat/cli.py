@@ -1,0 +1,93 @@
+"""The helix command: the only place that reads argv and the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from importlib.metadata import PackageNotFoundError, version
+
+from helix import DEMO_MODEL, ConfigError, EngineConfig, ModelConfig, ModelLoadError
+from openai_compat.config import ServerConfig
+from openai_compat.options import add_options, field_docs, from_options
+
+API_KEY_VARIABLE = "HELIX_API_KEY"
+EXIT_MISUSE = 2
+"""Exit status when the settings or the model are at fault."""
+
+# The parts of an EngineConfig, by field: helix.ModelConfig and so on.
+ENGINE_PARTS = {field.name: field.default_factory for field in fields(EngineConfig)}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        return int(options.run(options))
+    except (ConfigError, ModelLoadError) as error:
+        print(f"helix: {error}", file=sys.stderr)
+        return EXIT_MISUSE
+    except KeyboardInterrupt:
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    root = argparse.ArgumentParser(
+        prog="helix", description="Serve a language model with OpenAI's API.", allow_abbrev=False
+    )
+    root.add_argument("--version", action="version", version=f"helix {_version()}")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    serve = commands.add_parser(
+        "serve",
+        help="load a model and answer HTTP requests",
+        description="Load a model and answer HTTP requests.",
+        allow_abbrev=False,
+    )
+    serve.add_argument("model", nargs="?", metavar="MODEL", default=DEMO_MODEL, help=field_docs(ModelConfig)["model"])
+    add_options(serve, ServerConfig)
+    for part in ENGINE_PARTS.values():
+        add_options(serve, part, skip={"model"})
+    serve.set_defaults(run=_serve)
+    return root
+
+
+def engine_config(options: argparse.Namespace) -> EngineConfig:
+    """Return the engine's settings that options describe."""
+    return EngineConfig(**{name: from_options(part, options) for name, part in ENGINE_PARTS.items()})
+
+
+def server_config(options: argparse.Namespace) -> ServerConfig:
+    """Return the server's settings that options and the environment describe."""
+    config = from_options(ServerConfig, options)
+    if config.api_key is None:
+        config = replace(config, api_key=os.environ.get(API_KEY_VARIABLE) or None)
+    return config
+
+
+def _serve(options: argparse.Namespace) -> int:
+    engine_settings, server_settings = engine_config(options), server_config(options)
+    from openai_compat.banner import banner
+    from openai_compat.server import bind, run
+
+    sock = bind(server_settings)
+    from helix import AsyncEngine
+    from openai_compat.app import create_app
+
+    engine = AsyncEngine(engine_settings, progress=sys.stderr.isatty())
+    app = create_app(engine, server_settings)
+    sock.listen()
+    name = server_settings.served_model_name[0] if server_settings.served_model_name else engine.info.model
+    port = sock.getsockname()[1]
+    print(banner(engine.info, server_settings, model=name, port=port, version=_version()), flush=True)
+    run(app, sock, server_settings)
+    return 0
+
+
+def _version() -> str:
+    try:
+        return version("helix-llm")
+    except PackageNotFoundError:
+        return "from source"

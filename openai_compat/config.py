@@ -1,0 +1,49 @@
+"""Host, port, keys and limits of the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helix import ConfigError
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """Where the server listens, whom it lets in and under which names the model answers."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for every network of the machine."""
+    port: int = 8000
+    """Port to listen on; 0 takes a free one."""
+    api_key: str | None = None
+    """Key that clients must send as a bearer token; None: the environment variable HELIX_API_KEY, or no key."""
+    served_model_name: tuple[str, ...] = ()
+    """Names under which clients may ask for the model, besides its own; the first one is shown."""
+    cors_origin: tuple[str, ...] = ()
+    """Origins whose pages may call the server from a browser; * for all of them."""
+    max_request_mib: int = 32
+    """Largest request body in MiB."""
+    keep_alive_s: float = 15.0
+    """Silence on a stream after which a comment line keeps the connection open."""
+    shutdown_timeout_s: int = 30
+    """How long running requests may take to finish when the server is told to stop."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port must be between 0 and 65535, got {self.port}")
+        for name, value in (
+            ("max_request_mib", self.max_request_mib),
+            ("keep_alive_s", self.keep_alive_s),
+            ("shutdown_timeout_s", self.shutdown_timeout_s),
+        ):
+            if value <= 0:
+                raise ConfigError(f"{name} must be positive, got {value}")
+        if self.api_key is not None and not self.api_key.isascii():
+            raise ConfigError("api_key must consist of ASCII characters, because it travels in a header")
+
+    @property
+    def is_open_to_network(self) -> bool:
+        """Whether other machines can reach the server without a key."""
+        return self.host not in LOOPBACK_HOSTS and not self.host.startswith("127.") and self.api_key is None

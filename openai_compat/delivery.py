@@ -1,0 +1,70 @@
+"""The two ways an answer reaches the client: whole, or as a stream; a client that leaves ends the work either way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.background_tasks import BackgroundTask
+from litestar.response import Stream
+
+from openai_compat import sse
+from openai_compat.errors import ApiError
+from openai_compat.output_stream import OutputStream
+
+T = TypeVar("T")
+
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for it; no client is left to see it."""
+
+
+def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *, status: int = 200) -> Response[bytes]:
+    """Return a Struct as a JSON response."""
+    return Response(msgspec.json.encode(body), status_code=status, headers=headers, media_type="application/json")
+
+
+def event_stream(
+    chunks: AsyncIterator[msgspec.Struct | None], outputs: OutputStream, headers: dict[str, str]
+) -> Response[Any]:
+    """Return chunks as server-sent events.
+
+    The background task closes outputs of a stream whose client left before its first event was asked for: a generator
+    that never started has no finally.
+    """
+    return Stream(
+        sse.encode_events(chunks),
+        headers={**headers, **sse.HEADERS},
+        media_type="text/event-stream",
+        background=BackgroundTask(_close, outputs),
+    )
+
+
+async def whole(request: Request[Any, Any, Any], outputs: OutputStream, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of work, which is cancelled when the client closes the connection first.
+
+    Litestar cancels streams for that reason, but leaves other handlers running. The request's body must have been
+    read. outputs are closed in any case.
+    """
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ApiError(CLIENT_CLOSED_REQUEST, "The client closed the connection.")
+        return working.result()
+    finally:
+        working.cancel()
+        watching.cancel()
+        outputs.close()
+
+
+async def _disconnected(request: Request[Any, Any, Any]) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _close(outputs: OutputStream) -> None:
+    outputs.close()

@@ -1,0 +1,90 @@
+"""What the server needs of an engine; helix.AsyncEngine has it, and so has the fake of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from helix import EngineInfo, EngineStats, RequestOutput, SamplingParams
+
+
+class ChatTokenizer(Protocol):
+    """Text to ids and back, and the chat template; may be called from several threads."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of token ids."""
+        ...
+
+    @property
+    def eos_token_ids(self) -> frozenset[int]:
+        """Ids that end a sequence."""
+        ...
+
+    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+        """Return the ids of text."""
+        ...
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Return the text of ids."""
+        ...
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return the bytes one token adds to the text."""
+        ...
+
+    def token_text(self, token_id: int) -> str:
+        """Return one token as printable text."""
+        ...
+
+    def apply_chat_template(
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None = None,
+        add_generation_prompt: bool = True,
+        continue_final_message: bool = False,
+        **kwargs: Any,
+    ) -> list[int]:
+        """Return the prompt of a conversation; raises InvalidRequestError where the template refuses it."""
+        ...
+
+
+class Engine(Protocol):
+    """Takes prompts, gives streams of outputs."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What the engine runs."""
+        ...
+
+    @property
+    def tokenizer(self) -> ChatTokenizer:
+        """The target model's tokenizer."""
+        ...
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether requests are being served."""
+        ...
+
+    def start(self) -> None:
+        """Begin to serve."""
+        ...
+
+    def shutdown(self) -> None:
+        """Stop serving; may block."""
+        ...
+
+    def generate(
+        self, prompt_token_ids: Sequence[int], params: SamplingParams, *, request_id: str | None = None
+    ) -> AsyncIterator[RequestOutput]:
+        """Submit one request; a request that cannot be served raises here, before anything is sent."""
+        ...
+
+    def abort(self, request_id: str) -> None:
+        """End a request early; one that is over or unknown is left alone."""
+        ...
+
+    def stats(self) -> EngineStats:
+        """Return what the engine does now."""
+        ...

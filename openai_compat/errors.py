@@ -1,0 +1,160 @@
+"""Every failure becomes OpenAI's error envelope: one class that carries it, and one table from other exceptions."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from helix import (
+    ContextLengthExceededError,
+    EngineBusyError,
+    EngineDeadError,
+    InvalidRequestError,
+)
+from openai_compat.schemas.errors import ErrorBody, ErrorResponse
+
+logger = logging.getLogger("openai_compat")
+
+INVALID_REQUEST, RATE_LIMIT, SERVER = "invalid_request_error", "rate_limit_error", "server_error"
+INTERNAL_MESSAGE = "The server had an error while processing your request."
+
+
+class ApiError(Exception):
+    """A failure in OpenAI's terms."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        type: str = INVALID_REQUEST,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = type
+        self.param = param
+        self.code = code
+        self.headers = dict(headers or {})
+
+    @property
+    def envelope(self) -> ErrorResponse:
+        """The body that tells the client."""
+        return ErrorResponse(ErrorBody(message=str(self), type=self.type, param=self.param, code=self.code))
+
+
+class InvalidParameter(ApiError):
+    """A field whose value makes no sense, alone or beside another."""
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(400, message, param=param, code="invalid_value")
+
+
+class UnsupportedParameter(ApiError):
+    """A field of OpenAI's API that Helix would have to ignore or approximate, and therefore refuses."""
+
+    def __init__(self, param: str, message: str | None = None) -> None:
+        message = message or f"Unsupported parameter: '{param}' is not supported by this server."
+        super().__init__(400, message, param=param, code="unsupported_parameter")
+
+
+class ModelNotFound(ApiError):
+    """A model this server does not have."""
+
+    def __init__(self, name: str, served: list[str]) -> None:
+        super().__init__(
+            404,
+            f"The model '{name}' does not exist. This server has: {', '.join(served)}.",
+            param="model",
+            code="model_not_found",
+        )
+
+
+class AuthenticationError(ApiError):
+    """No key, or a wrong one."""
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(401, message, code=code, headers={"www-authenticate": "Bearer"})
+
+
+class GenerationAborted(ApiError):
+    """The engine gave a request up, because it stops or because an operator told it to."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "The request was aborted by the server.", type=SERVER, code="request_aborted")
+
+
+def _invalid_request(error: InvalidRequestError) -> ApiError:
+    return ApiError(400, str(error), param=error.param, code="invalid_value" if error.param else None)
+
+
+def _context_length(error: ContextLengthExceededError) -> ApiError:
+    return ApiError(400, str(error), param=error.param, code="context_length_exceeded")
+
+
+def _busy(error: EngineBusyError) -> ApiError:
+    headers = {
+        "retry-after": str(max(1, math.ceil(error.retry_after_s))),
+        "retry-after-ms": str(max(1, math.ceil(error.retry_after_s * 1000))),
+    }
+    return ApiError(429, str(error), type=RATE_LIMIT, code="rate_limit_exceeded", headers=headers)
+
+
+def _dead(error: EngineDeadError) -> ApiError:
+    return ApiError(500, INTERNAL_MESSAGE, type=SERVER, code="engine_dead", headers={"x-should-retry": "false"})
+
+
+def _http(error: HTTPException) -> ApiError:
+    code, message = _HTTP_CODES.get(error.status_code, (None, error.detail))
+    kind = INVALID_REQUEST if error.status_code < 500 else SERVER
+    return ApiError(error.status_code, message, type=kind, code=code, headers=error.headers)
+
+
+_HTTP_CODES = {
+    404: ("unknown_url", "Invalid URL"),
+    405: ("method_not_allowed", "Not allowed to use this HTTP method here"),
+    413: ("request_too_large", "The request body is larger than this server accepts."),
+}
+
+# The first entry whose class matches decides: subclasses stand before their bases.
+_TRANSLATIONS: list[tuple[type[Exception], Callable[[Any], ApiError]]] = [
+    (ContextLengthExceededError, _context_length),
+    (InvalidRequestError, _invalid_request),
+    (EngineBusyError, _busy),
+    (EngineDeadError, _dead),
+    (HTTPException, _http),
+]
+
+
+def to_api_error(error: Exception) -> ApiError:
+    """Return what the client is told; anything unforeseen is logged and says nothing of its cause."""
+    if isinstance(error, ApiError):
+        return error
+    for kind, translate in _TRANSLATIONS:
+        if isinstance(error, kind):
+            return translate(error)
+    logger.error("unexpected error", exc_info=error)
+    return ApiError(500, INTERNAL_MESSAGE, type=SERVER, code="internal_error", headers={"x-should-retry": "false"})
+
+
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer with the envelope; Litestar calls this for whatever a handler, a guard or the router raises."""
+    answer = to_api_error(error)
+    if answer.code in ("unknown_url", "method_not_allowed"):
+        answer = ApiError(
+            answer.status, f"{answer} ({request.method} {request.url.path})", code=answer.code, headers=answer.headers
+        )
+    return Response(
+        msgspec.json.encode(answer.envelope),
+        status_code=answer.status,
+        headers=answer.headers,
+        media_type="application/json",
+    )

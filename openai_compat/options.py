@@ -1,0 +1,81 @@
+"""Command line options generated from frozen dataclasses: flag, field and help text are one fact."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import textwrap
+from collections.abc import Container
+from dataclasses import Field, fields
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+ConfigT = TypeVar("ConfigT")
+
+
+def add_options(parser: argparse.ArgumentParser, config: type[Any], *, skip: Container[str] = ()) -> None:
+    """Add one option for each field of a dataclass; an option that is not given leaves no trace in the namespace."""
+    group = parser.add_argument_group(*_title(config))
+    docs = field_docs(config)
+    types = get_type_hints(config)
+    for field in fields(config):
+        if field.name not in skip:
+            group.add_argument(
+                "--" + field.name.replace("_", "-"),
+                dest=field.name,
+                default=argparse.SUPPRESS,
+                help=_help(docs.get(field.name, ""), field),
+                **_kind(types[field.name]),
+            )
+
+
+def from_options(config: type[ConfigT], options: argparse.Namespace) -> ConfigT:
+    """Return the dataclass that the given options describe."""
+    given = vars(options)
+    values = {field.name: given[field.name] for field in fields(config) if field.name in given}  # type: ignore[arg-type]
+    return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def field_docs(config: type[Any]) -> dict[str, str]:
+    """Return the string literals under the fields of a class, white space collapsed."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
+    assert isinstance(body, ast.ClassDef), "the source of a class is a class"
+    docs: dict[str, str] = {}
+    for field, literal in zip(body.body, body.body[1:], strict=False):
+        match field, literal:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                docs[name] = " ".join(text.split())
+    return docs
+
+
+def _title(config: type[Any]) -> tuple[str, str]:
+    """Return a heading such as "cache" and the class's first line."""
+    return config.__name__.removesuffix("Config").lower(), (inspect.getdoc(config) or "").splitlines()[0]
+
+
+def _help(doc: str, field: Field[Any]) -> str:
+    if field.default is None:
+        text = doc.replace("None:", "default:")
+    elif field.default is False or field.default == ():
+        text = doc
+    else:
+        shown = {True: "on"}.get(field.default, field.default) if isinstance(field.default, bool) else field.default
+        text = f"{doc} (default: {shown})"
+    return text.replace("%", "%%")
+
+
+def _kind(annotation: Any) -> dict[str, Any]:
+    """Return argparse's arguments for a field's type; None in a union is what an absent option means."""
+    if get_origin(annotation) in (Union, UnionType):
+        (annotation,) = (part for part in get_args(annotation) if part is not NoneType)
+    if annotation is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if get_origin(annotation) is Literal:
+        return {"choices": get_args(annotation)}
+    if get_origin(annotation) is tuple:
+        return {"type": get_args(annotation)[0], "nargs": "+", "metavar": get_args(annotation)[0].__name__.upper()}
+    return {"type": annotation, "metavar": annotation.__name__.upper()}

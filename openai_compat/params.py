@@ -1,0 +1,194 @@
+"""Request fields become SamplingParams, one per choice; what would have to be ignored is refused by name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from helix import EngineInfo, InvalidRequestError, SamplingParams
+from openai_compat.errors import InvalidParameter, UnsupportedParameter
+from openai_compat.schemas.chat import ChatCompletionRequest
+from openai_compat.schemas.completions import CompletionRequest
+from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.schemas.tools import CustomTool
+from openai_compat.speculation import speculation_of
+from openai_compat.tool_calls.hermes import CLOSE
+
+T = TypeVar("T")
+
+COMPLETION_MAX_TOKENS = 16
+"""Default of /v1/completions, where OpenAI's API has one."""
+SMALLEST_TOP_P = 1e-6
+"""Below one over any vocabulary's size: only the most likely token is left, which is what OpenAI's top_p 0 means."""
+
+# Fields that are refused, and the values (besides null) that ask for nothing.
+_REFUSED_IN_CHAT: Mapping[str, tuple[Any, ...]] = {
+    "audio": (),
+    "modalities": (["text"],),
+    "web_search_options": (),
+    "moderation": (),
+    "prediction": (),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+}
+_REFUSED_IN_COMPLETIONS: Mapping[str, tuple[Any, ...]] = {"suffix": ("",)}
+
+
+def to_sampling_params(
+    request: ChatCompletionRequest | CompletionRequest, info: EngineInfo, vocab_size: int
+) -> list[SamplingParams]:
+    """Return one SamplingParams per choice.
+
+    Choice 0 has the request's seed, every other one a seed derived from it, so that the same request gives the same
+    choices again.
+
+    Raises:
+        UnsupportedParameter, InvalidParameter: A field Helix refuses, or whose value makes no sense.
+        InvalidRequestError: A value out of the engine's range; param is the field as the client wrote it.
+    """
+    with named_as_sent(request):
+        if isinstance(request, ChatCompletionRequest):
+            first = _chat_params(request, info, vocab_size)
+        else:
+            first = _completion_params(request, info, vocab_size)
+    return [replace(first, seed=choice_seed(first.seed, index)) for index in range(request.n or 1)]
+
+
+def choice_seed(seed: int | None, index: int) -> int | None:
+    """Return the seed of a choice: the request's own for the first, one derived from it for each other."""
+    if seed is None or index == 0:
+        return seed
+    digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+@contextmanager
+def named_as_sent(request: SamplingFields) -> Iterator[None]:
+    """Let InvalidRequestErrors of the engine name the fields that the client wrote."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        sent = _names_as_sent(request).get(error.param or "")
+        if sent is not None and error.param is not None:
+            error.args = (str(error).replace(f"{error.param} ", f"{sent} "),)
+            error.param = sent
+        raise
+
+
+def _names_as_sent(request: SamplingFields) -> dict[str, str]:
+    if not isinstance(request, ChatCompletionRequest):
+        return {"messages": "prompt", "prompt_token_ids": "prompt"}
+    names = {"logprobs": "top_logprobs", "prompt": "messages", "prompt_token_ids": "messages"}
+    if request.max_completion_tokens is not None:
+        names["max_tokens"] = "max_completion_tokens"
+    return names
+
+
+def _chat_params(request: ChatCompletionRequest, info: EngineInfo, vocab_size: int) -> SamplingParams:
+    _refuse(request, _REFUSED_IN_CHAT)
+    _check_tools(request)
+    if request.response_format is not None and request.response_format.type != "text":
+        raise UnsupportedParameter(
+            "response_format", f"response_format of type '{request.response_format.type}' is not supported."
+        )
+    if request.top_logprobs is not None and not request.logprobs:
+        raise InvalidParameter("top_logprobs", "top_logprobs is only allowed when logprobs is true.")
+    max_tokens = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
+    stop = _stop_strings(request)
+    if request.tools and request.parallel_tool_calls is False:
+        stop = (*stop, CLOSE)
+    return _params(
+        request,
+        info,
+        vocab_size,
+        max_tokens=max_tokens,
+        logprobs=(request.top_logprobs or 0) if request.logprobs else None,
+        stop=stop,
+    )
+
+
+def _completion_params(request: CompletionRequest, info: EngineInfo, vocab_size: int) -> SamplingParams:
+    _refuse(request, _REFUSED_IN_COMPLETIONS)
+    n = request.n or 1
+    if request.best_of is not None and request.best_of > n:
+        raise UnsupportedParameter("best_of", f"best_of above n is not supported: {request.best_of} is more than {n}.")
+    if request.best_of is not None and request.best_of < n:
+        raise InvalidParameter("best_of", f"best_of must be at least n, got {request.best_of} for n {n}.")
+    if request.echo and request.logprobs is not None:
+        raise UnsupportedParameter("echo", "echo together with logprobs is not supported.")
+    max_tokens = COMPLETION_MAX_TOKENS if request.max_tokens is None else request.max_tokens
+    return _params(
+        request, info, vocab_size, max_tokens=max_tokens, logprobs=request.logprobs, stop=_stop_strings(request)
+    )
+
+
+def _params(
+    request: SamplingFields,
+    info: EngineInfo,
+    vocab_size: int,
+    *,
+    max_tokens: int | None,
+    logprobs: int | None,
+    stop: tuple[str, ...],
+) -> SamplingParams:
+    if request.stream_options is not None and not request.stream:
+        raise InvalidParameter("stream_options", "stream_options is only allowed when stream is true.")
+    logit_bias = request.logit_bias or {}
+    stop_token_ids = tuple(request.stop_token_ids or ())
+    _check_token_ids("logit_bias", logit_bias, vocab_size)
+    _check_token_ids("stop_token_ids", stop_token_ids, vocab_size)
+    speculation = speculation_of(request, info)
+    return SamplingParams(
+        max_tokens=max_tokens,
+        min_tokens=_or(request.min_tokens, 0),
+        temperature=_or(request.temperature, 1.0),
+        top_p=max(_or(request.top_p, 1.0), SMALLEST_TOP_P),
+        top_k=min(max(_or(request.top_k, 0), 0), vocab_size),
+        min_p=_or(request.min_p, 0.0),
+        presence_penalty=_or(request.presence_penalty, 0.0),
+        frequency_penalty=_or(request.frequency_penalty, 0.0),
+        repetition_penalty=_or(request.repetition_penalty, 1.0),
+        logit_bias=logit_bias,
+        seed=request.seed,
+        stop=stop,
+        stop_token_ids=stop_token_ids,
+        ignore_eos=_or(request.ignore_eos, False),
+        include_stop_str_in_output=_or(request.include_stop_str_in_output, False),
+        skip_special_tokens=_or(request.skip_special_tokens, True),
+        logprobs=logprobs,
+        speculation_depth=speculation.depth,
+        speculation_method=speculation.method,
+    )
+
+
+def _or(value: T | None, default: T) -> T:
+    """Null means the default."""
+    return default if value is None else value
+
+
+def _stop_strings(request: SamplingFields) -> tuple[str, ...]:
+    return (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
+
+
+def _refuse(request: SamplingFields, refused: Mapping[str, tuple[Any, ...]]) -> None:
+    for name, harmless in refused.items():
+        value = getattr(request, name)
+        if value is not None and value not in harmless:
+            raise UnsupportedParameter(name)
+
+
+def _check_tools(request: ChatCompletionRequest) -> None:
+    for index, tool in enumerate(request.tools or ()):
+        if isinstance(tool, CustomTool):
+            raise UnsupportedParameter(f"tools[{index}].type", "Tools of type 'custom' are not supported.")
+    if request.tool_choice not in (None, "none", "auto"):
+        raise UnsupportedParameter("tool_choice", "tool_choice is supported as 'none' and 'auto' only.")
+
+
+def _check_token_ids(name: str, token_ids: Iterable[int], vocab_size: int) -> None:
+    for token_id in token_ids:
+        if not 0 <= token_id < vocab_size:
+            raise InvalidParameter(name, f"{name} contains token id {token_id}; ids end at {vocab_size - 1}.")

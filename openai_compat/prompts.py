@@ -1,0 +1,150 @@
+"""Messages and prompts become token ids; pure, and slow enough for long texts to belong on a thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from openai_compat.engine import ChatTokenizer
+from openai_compat.errors import InvalidParameter, UnsupportedParameter
+from openai_compat.schemas.chat import ChatCompletionRequest
+from openai_compat.schemas.completions import CompletionRequest
+from openai_compat.schemas.messages import (
+    AssistantMessage,
+    Content,
+    DeveloperMessage,
+    Message,
+    MessageToolCall,
+    RefusalPart,
+    TextPart,
+    ToolMessage,
+)
+
+
+def render_prompt(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> list[int]:
+    """Return the ids of a conversation in the model's chat template.
+
+    A last message of the assistant is the beginning of the answer: the model continues it. Tools are shown to the
+    model unless tool_choice is none.
+
+    Raises:
+        UnsupportedParameter: A content part that is no text.
+        InvalidRequestError: The template refuses the conversation.
+    """
+    messages = [_template_message(message, index) for index, message in enumerate(request.messages)]
+    extra = dict(request.chat_template_kwargs or {})
+    for name in ("reasoning_effort", "verbosity"):
+        value = getattr(request, name)
+        if value is not None:
+            extra.setdefault(name, value)
+    reserved = {"messages", "tools", "add_generation_prompt", "continue_final_message"} & extra.keys()
+    if reserved:
+        raise InvalidParameter(
+            "chat_template_kwargs", f"chat_template_kwargs must not contain {', '.join(sorted(reserved))}."
+        )
+    continues = _is_prefill(request.messages[-1])
+    return tokenizer.apply_chat_template(
+        messages,
+        tools=template_tools(request),
+        add_generation_prompt=not continues,
+        continue_final_message=continues,
+        **extra,
+    )
+
+
+def template_tools(request: ChatCompletionRequest) -> list[dict[str, Any]] | None:
+    """Return the tools the model may call, as templates expect them, or None."""
+    if not request.tools or request.tool_choice == "none":
+        return None
+    tools: list[dict[str, Any]] = msgspec.to_builtins(request.tools)
+    return tools
+
+
+def encode_prompts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list[list[int]]:
+    """Return the ids of each prompt of a completion request; an empty prompt is the beginning of a document.
+
+    Raises:
+        InvalidParameter: The list is empty or mixes kinds, or an id is not in the vocabulary.
+    """
+    return [
+        prompt if isinstance(prompt, list) else tokenizer.encode(prompt) or [min(tokenizer.eos_token_ids, default=0)]
+        for prompt in split_prompts(request, tokenizer.vocab_size)
+    ]
+
+
+def echoed_texts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list[str]:
+    """Return each prompt as text when the request wants it in front of the answer, else nothing."""
+    if not request.echo:
+        return []
+    prompts = split_prompts(request, tokenizer.vocab_size)
+    return [prompt if isinstance(prompt, str) else tokenizer.decode(prompt) for prompt in prompts]
+
+
+def split_prompts(request: CompletionRequest, vocab_size: int) -> list[str | list[int]]:
+    """Return the prompts of a completion request: each a text, or a list of token ids."""
+    prompt = request.prompt
+    if prompt is None or isinstance(prompt, str):
+        return [prompt or ""]
+    if not prompt:
+        raise InvalidParameter("prompt", "prompt must not be an empty list.")
+    texts = [item for item in prompt if isinstance(item, str)]
+    if len(texts) == len(prompt):
+        return [*texts]
+    ids = [item for item in prompt if isinstance(item, int)]
+    lists = [ids] if len(ids) == len(prompt) else [item for item in prompt if isinstance(item, list)]
+    if len(lists) != len(prompt) and len(ids) != len(prompt):
+        raise InvalidParameter("prompt", "prompt must not mix strings, token ids and lists of token ids.")
+    for token_ids in lists:
+        if not token_ids:
+            raise InvalidParameter("prompt", "prompt must not contain an empty list of token ids.")
+        for token_id in token_ids:
+            if not 0 <= token_id < vocab_size:
+                raise InvalidParameter("prompt", f"prompt contains token id {token_id}; ids end at {vocab_size - 1}.")
+    return [*lists]
+
+
+def _is_prefill(message: Message) -> bool:
+    return isinstance(message, AssistantMessage) and not message.tool_calls and bool(_text(message.content, ""))
+
+
+def _template_message(message: Message, index: int) -> dict[str, Any]:
+    """Return a message as chat templates expect it: role, content as one string, calls with parsed arguments."""
+    param = f"messages[{index}].content"
+    role = "system" if isinstance(message, DeveloperMessage) else message.__struct_config__.tag
+    rendered: dict[str, Any] = {"role": role, "content": _text(message.content, param)}
+    if isinstance(message, ToolMessage):
+        return {**rendered, "tool_call_id": message.tool_call_id}
+    if message.name is not None:
+        rendered["name"] = message.name
+    if isinstance(message, AssistantMessage):
+        if message.content is None and message.refusal:
+            rendered["content"] = message.refusal
+        if message.tool_calls:
+            rendered["tool_calls"] = [_template_call(call) for call in message.tool_calls]
+    return rendered
+
+
+def _template_call(call: MessageToolCall) -> dict[str, Any]:
+    try:
+        arguments = msgspec.json.decode(call.function.arguments)
+    except msgspec.DecodeError:
+        arguments = call.function.arguments  # the model's own slip, shown to it as it was
+    return {"id": call.id, "type": "function", "function": {"name": call.function.name, "arguments": arguments}}
+
+
+def _text(content: Content | None, param: str) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    texts: list[str] = []
+    for index, part in enumerate(content):
+        if isinstance(part, TextPart):
+            texts.append(part.text)
+        elif isinstance(part, RefusalPart):
+            texts.append(part.refusal)
+        else:
+            kind = part.__struct_config__.tag
+            raise UnsupportedParameter(
+                f"{param}[{index}]", f"This model reads text only: content of type '{kind}' is not supported."
+            )
+    return "".join(texts)

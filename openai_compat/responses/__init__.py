@@ -1,0 +1,1 @@
+"""Engine outputs become response objects, whole or as a stream of chunks."""

@@ -1,0 +1,157 @@
+"""Engine outputs become a ChatCompletion, or a stream of ChatCompletionChunks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+from msgspec import UNSET
+
+from helix import FinishReason, RequestOutput, TokenLogprob
+from openai_compat.output_stream import OutputStream
+from openai_compat.responses.answer import Answer
+from openai_compat.responses.logprobs import chat_logprobs, shown_logprobs
+from openai_compat.schemas.chat import (
+    AssistantAnswer,
+    ChatChoice,
+    ChatChunkChoice,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatFinishReason,
+    Delta,
+    ToolCall,
+    ToolCallDelta,
+)
+from openai_compat.schemas.messages import FunctionCall
+from openai_compat.tool_calls.hermes import HermesParser
+from openai_compat.tool_calls.parser import ParsedToolCall, Piece
+
+
+async def chat_completion(answer: Answer, outputs: OutputStream) -> ChatCompletion:
+    """Return the whole answer."""
+    choices = [_Choice(answer, index) for index in range(outputs.num_choices)]
+    while not outputs.is_finished:
+        for index, output in await outputs.take():
+            answer.tally.add(index, output)
+            choices[index].collect(output)
+    return ChatCompletion(
+        **_identity(answer),
+        choices=[choice.whole() for choice in choices],
+        usage=answer.tally.usage(outputs.num_choices),
+        helix=answer.tally.report(),
+    )
+
+
+async def chat_chunks(answer: Answer, outputs: OutputStream) -> AsyncIterator[ChatCompletionChunk | None]:
+    """Yield the answer in pieces, None when nothing came for a while, and the numbers with the last piece."""
+    choices = [_Choice(answer, index) for index in range(outputs.num_choices)]
+    usage = None if answer.includes_usage else UNSET
+    try:
+        while not outputs.is_finished:
+            taken = await outputs.take(answer.keep_alive_s)
+            if not taken:
+                yield None
+            for index, output in taken:
+                answer.tally.add(index, output)
+            deltas = [delta for index, output in taken for delta in choices[index].deltas(output)]
+            for number, delta in enumerate(deltas):
+                is_last = outputs.is_finished and not answer.includes_usage and number == len(deltas) - 1
+                helix = answer.tally.report() if is_last else UNSET
+                yield ChatCompletionChunk(**_identity(answer), choices=[delta], usage=usage, helix=helix)
+    finally:
+        outputs.close()
+    if answer.includes_usage:
+        total = answer.tally.usage(outputs.num_choices)
+        yield ChatCompletionChunk(**_identity(answer), choices=[], usage=total, helix=answer.tally.report())
+
+
+def _identity(answer: Answer) -> dict[str, Any]:
+    return {
+        "id": answer.id,
+        "created": answer.created,
+        "model": answer.model,
+        "system_fingerprint": answer.system_fingerprint,
+        "service_tier": answer.service_tier,
+    }
+
+
+class _Choice:
+    """One choice on its way from outputs to a message, or to deltas."""
+
+    def __init__(self, answer: Answer, index: int) -> None:
+        self._answer = answer
+        self._index = index
+        self._parser = HermesParser() if answer.parses_tools else None
+        self._has_role = False
+        self._texts: list[str] = []
+        self._calls: list[ParsedToolCall] = []
+        self._logprobs: list[TokenLogprob] = []
+        self._finish_reason: ChatFinishReason = "stop"
+
+    def collect(self, output: RequestOutput) -> None:
+        """Take one output of a message that is answered as a whole."""
+        self._texts += [piece for piece in self._read(output) if isinstance(piece, str)]
+        self._logprobs += shown_logprobs(output, self._answer.params, self._answer.tokenizer) or ()
+
+    def whole(self) -> ChatChoice:
+        """Return the message."""
+        content = "".join(self._texts)
+        wants_logprobs = self._answer.params.logprobs is not None
+        return ChatChoice(
+            index=self._index,
+            message=AssistantAnswer(
+                content=None if self._calls and not content else content,
+                tool_calls=[ToolCall(id=_call_id(), function=_function(call)) for call in self._calls] or UNSET,
+            ),
+            logprobs=chat_logprobs(self._logprobs, self._answer.tokenizer) if wants_logprobs else None,
+            finish_reason=self._finish_reason,
+        )
+
+    def deltas(self, output: RequestOutput) -> list[ChatChunkChoice]:
+        """Return what one output adds to a stream: role at first, then content and calls, finish_reason at last."""
+        deltas: list[Delta] = []
+        if not self._has_role:
+            self._has_role = True
+            deltas.append(Delta(role="assistant", content=""))
+        num_calls = len(self._calls)
+        first_content = len(deltas)
+        for piece in self._read(output):
+            if isinstance(piece, str):
+                deltas.append(Delta(content=piece))
+            else:
+                call = ToolCallDelta(index=num_calls, id=_call_id(), function=_function(piece))
+                deltas.append(Delta(tool_calls=[call]))
+                num_calls += 1
+        entries = shown_logprobs(output, self._answer.params, self._answer.tokenizer)
+        if entries and len(deltas) == first_content:
+            deltas.append(Delta(content=""))  # tokens without text so far: half a character, or the beginning of a stop
+        choices = [ChatChunkChoice(index=self._index, delta=delta) for delta in deltas]
+        if entries:
+            choices[first_content].logprobs = chat_logprobs(entries, self._answer.tokenizer)
+        if output.is_finished:
+            choices.append(ChatChunkChoice(index=self._index, delta=Delta(), finish_reason=self._finish_reason))
+        return choices
+
+    def _read(self, output: RequestOutput) -> list[Piece]:
+        """Return the pieces of an output's text and note its calls and its end."""
+        if self._parser is None:
+            pieces: list[Piece] = [output.text] if output.text else []
+        else:
+            pieces = self._parser.feed(output.text)
+            if output.is_finished:
+                pieces += self._parser.finish()
+        self._calls += [piece for piece in pieces if isinstance(piece, ParsedToolCall)]
+        if output.finish_reason is FinishReason.LENGTH:
+            self._finish_reason = "length"
+        elif output.is_finished and self._calls:
+            self._finish_reason = "tool_calls"
+        return pieces
+
+
+def _call_id() -> str:
+    return f"call_{uuid.uuid4().hex[:24]}"
+
+
+def _function(call: ParsedToolCall) -> FunctionCall:
+    return FunctionCall(name=call.name, arguments=call.arguments)

@@ -1,0 +1,110 @@
+"""Counts over the choices of one answer: its usage, and its helix object."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from helix import EngineInfo, RequestMetrics, RequestOutput, SamplingParams
+from openai_compat.schemas.extension import HelixReport, ProposerReport, Timings
+from openai_compat.schemas.usage import CompletionTokensDetails, PromptTokensDetails, Usage
+from openai_compat.speculation import in_force
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Takes every output of an answer; usage and report are final once all choices have ended."""
+
+    prompt_lens: Sequence[int]
+    """Tokens of each prompt."""
+    depth: int
+    method: str
+    _completion_tokens: int = 0
+    _metrics: dict[int, RequestMetrics] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, prompts: Sequence[Sequence[int]], params: SamplingParams, info: EngineInfo) -> Tally:
+        """Return an empty tally of an answer to prompts."""
+        depth, method = in_force(params, info)
+        return cls(prompt_lens=[len(prompt) for prompt in prompts], depth=depth, method=method)
+
+    def add(self, index: int, output: RequestOutput) -> None:
+        """Count an output of a choice."""
+        self._completion_tokens += len(output.token_ids)
+        self._metrics[index] = output.metrics
+
+    def usage(self, num_choices: int) -> Usage:
+        """Return the tokens of all choices; a prompt's cached tokens are those its first choice found."""
+        per_prompt = max(1, num_choices // len(self.prompt_lens))
+        first_choices = [self._metrics.get(prompt * per_prompt) for prompt in range(len(self.prompt_lens))]
+        prompt_tokens = sum(self.prompt_lens)
+        return Usage(
+            prompt_tokens=prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            total_tokens=prompt_tokens + self._completion_tokens,
+            prompt_tokens_details=PromptTokensDetails(
+                cached_tokens=sum(metrics.num_cached_tokens for metrics in first_choices if metrics is not None)
+            ),
+            completion_tokens_details=CompletionTokensDetails(),
+        )
+
+    def report(self) -> HelixReport:
+        """Return what speculation did and how long everything took."""
+        specs = [metrics.spec for metrics in self._metrics.values()]
+        drafted = sum(spec.num_draft_tokens for spec in specs)
+        accepted = sum(spec.num_accepted_tokens for spec in specs)
+        num_steps = sum(spec.num_steps for spec in specs)
+        by_proposer: dict[str, ProposerReport] = {}
+        for spec in specs:
+            for name, stats in spec.by_proposer.items():
+                proposer = by_proposer.setdefault(name, ProposerReport(drafted=0, accepted=0))
+                proposer.drafted += stats.num_draft_tokens
+                proposer.accepted += stats.num_accepted_tokens
+        drafted_at = sum((spec.draft_tokens_per_position for spec in specs), Counter[int]())
+        accepted_at = sum((spec.accepted_tokens_per_position for spec in specs), Counter[int]())
+        positions = range(max(drafted_at, default=-1) + 1)
+        return HelixReport(
+            method=self.method,
+            depth=self.depth,
+            drafted=drafted,
+            accepted=accepted,
+            acceptance_rate=_rounded(accepted / drafted) if drafted else None,
+            mean_accepted_length=(
+                _rounded(sum(spec.num_emitted_tokens for spec in specs) / num_steps) if num_steps else None
+            ),
+            by_proposer=by_proposer,
+            drafted_per_position=[drafted_at[position] for position in positions],
+            accepted_per_position=[accepted_at[position] for position in positions],
+            timings=self._timings(),
+        )
+
+    def _timings(self) -> Timings:
+        """Return the times of the answer: from the first arrival to the last token of any choice."""
+        metrics = list(self._metrics.values())
+        arrival_s = min((one.arrival_s for one in metrics), default=time.monotonic())
+        scheduled_s = min((one.scheduled_s for one in metrics if one.scheduled_s is not None), default=None)
+        first_s = min((one.first_token_s for one in metrics if one.first_token_s is not None), default=None)
+        last_s = max((one.last_token_s for one in metrics if one.last_token_s is not None), default=None)
+        decoded = self._completion_tokens - 1
+        elapsed_s = 0.0 if first_s is None or last_s is None else last_s - first_s
+        gaps = sorted(gap for one in metrics for gap in one.inter_token_s)
+        return Timings(
+            queue_s=None if scheduled_s is None else _rounded(scheduled_s - arrival_s),
+            ttft_s=None if first_s is None else _rounded(first_s - arrival_s),
+            total_s=_rounded((time.monotonic() if last_s is None else last_s) - arrival_s),
+            tokens_per_s=_rounded(decoded / elapsed_s) if elapsed_s > 0 and decoded > 0 else None,
+            inter_token_p50_s=_percentile(gaps, 0.5),
+            inter_token_p99_s=_percentile(gaps, 0.99),
+        )
+
+
+def _rounded(value: float) -> float:
+    return round(value, 6)
+
+
+def _percentile(ordered: list[float], share: float) -> float | None:
+    """Return the smallest value that at least share of the values do not exceed."""
+    return _rounded(ordered[math.ceil(share * len(ordered)) - 1]) if ordered else None

@@ -1,0 +1,49 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from litestar import Controller, Request, Response, post
+from litestar.status_codes import HTTP_200_OK
+from msgspec import UNSET
+
+from openai_compat.body import read_body
+from openai_compat.delivery import event_stream, json_response, whole
+from openai_compat.output_stream import OutputStream
+from openai_compat.params import named_as_sent, to_sampling_params
+from openai_compat.prompts import render_prompt, template_tools
+from openai_compat.responses.chat import chat_chunks, chat_completion
+from openai_compat.routes.dependencies import ServiceDependency
+from openai_compat.schemas.chat import ChatCompletionRequest
+
+
+class ChatController(Controller):
+    """Chat completions."""
+
+    path = "/v1/chat/completions"
+
+    @post(status_code=HTTP_200_OK)
+    async def create_chat_completion(
+        self, request: Request[Any, Any, Any], service: ServiceDependency
+    ) -> Response[Any]:
+        """Answer a conversation, whole or as server-sent events."""
+        body, headers = await read_body(request, ChatCompletionRequest)
+        service.models.check(body.model)
+        engine = service.engine
+        params = to_sampling_params(body, engine.info, engine.tokenizer.vocab_size)
+        with named_as_sent(body):
+            prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
+            answer = service.answer(
+                "chatcmpl",
+                body,
+                prompts,
+                params[0],
+                parses_tools=template_tools(body) is not None,
+                service_tier=UNSET if body.service_tier is None else "default",
+            )
+            outputs = OutputStream(engine, prompts, params, answer.id)
+        if body.stream:
+            return event_stream(chat_chunks(answer, outputs), outputs, headers)
+        return json_response(await whole(request, outputs, chat_completion(answer, outputs)), headers)

@@ -1,0 +1,1 @@
+"""OpenAI's objects, field for field, as they travel over the wire."""

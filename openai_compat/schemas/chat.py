@@ -1,0 +1,156 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from openai_compat.schemas.extension import HelixReport
+from openai_compat.schemas.messages import FunctionCall, Message
+from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.schemas.tools import Tool, ToolChoiceMode
+from openai_compat.schemas.usage import Usage
+
+
+class ResponseFormat(Struct, kw_only=True):
+    """What the answer must look like."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: Any = None
+
+
+class ChatCompletionRequest(SamplingFields, kw_only=True):
+    """A conversation to be answered."""
+
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    max_completion_tokens: int | None = None
+    """Wins over max_tokens, its older name."""
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    response_format: ResponseFormat | None = None
+    tools: list[Tool] | None = None
+    tool_choice: ToolChoiceMode | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+
+    # Bookkeeping of OpenAI's platform: accepted, without effect on the answer.
+    metadata: dict[str, str] | None = None
+    store: bool | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    prompt_cache_retention: str | None = None
+    service_tier: str | None = None
+
+    # Declared in order to be refused by name.
+    audio: Any = None
+    modalities: list[str] | None = None
+    web_search_options: Any = None
+    moderation: Any = None
+    prediction: Any = None
+    functions: Any = None
+    function_call: Any = None
+
+
+class TopLogprob(Struct, kw_only=True):
+    """One alternative for a token."""
+
+    token: str
+    bytes: list[int]
+    logprob: float
+
+
+class ChatTokenLogprob(TopLogprob, kw_only=True):
+    """One token of the answer and what the model found likely in its place."""
+
+    top_logprobs: list[TopLogprob] = []
+
+
+class ChatLogprobs(Struct, kw_only=True):
+    """Log probabilities of an answer, or of one chunk of it."""
+
+    content: list[ChatTokenLogprob]
+    refusal: None = None
+
+
+class ToolCall(Struct, kw_only=True):
+    """A call in an answer."""
+
+    id: str
+    type: str = "function"
+    function: FunctionCall
+
+
+class ToolCallDelta(ToolCall, kw_only=True):
+    """A call in a stream; it comes whole, in one chunk."""
+
+    index: int
+
+
+class AssistantAnswer(Struct, kw_only=True):
+    """The message of a choice."""
+
+    role: str = "assistant"
+    content: str | None
+    refusal: None = None
+    tool_calls: list[ToolCall] | UnsetType = UNSET
+
+
+ChatFinishReason = Literal["stop", "length", "tool_calls"]
+
+
+class ChatChoice(Struct, kw_only=True):
+    """One answer."""
+
+    index: int
+    message: AssistantAnswer
+    logprobs: ChatLogprobs | None = None
+    finish_reason: ChatFinishReason
+
+
+class ChatCompletion(Struct, kw_only=True):
+    """All answers to a conversation."""
+
+    id: str
+    object: str = "chat.completion"
+    created: int
+    model: str
+    choices: list[ChatChoice]
+    usage: Usage
+    service_tier: str | UnsetType = UNSET
+    system_fingerprint: str
+    helix: HelixReport
+
+
+class Delta(Struct, kw_only=True):
+    """What a chunk adds to a message. Clients concatenate strings, so role comes once."""
+
+    role: str | UnsetType = UNSET
+    content: str | UnsetType = UNSET
+    tool_calls: list[ToolCallDelta] | UnsetType = UNSET
+
+
+class ChatChunkChoice(Struct, kw_only=True):
+    """What a chunk adds to one answer."""
+
+    index: int
+    delta: Delta
+    logprobs: ChatLogprobs | None = None
+    finish_reason: ChatFinishReason | None = None
+
+
+class ChatCompletionChunk(Struct, kw_only=True):
+    """One event of a stream."""
+
+    id: str
+    object: str = "chat.completion.chunk"
+    created: int
+    model: str
+    choices: list[ChatChunkChoice]
+    usage: Usage | UnsetType | None = UNSET
+    service_tier: str | UnsetType = UNSET
+    system_fingerprint: str
+    helix: HelixReport | UnsetType = UNSET

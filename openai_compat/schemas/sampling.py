@@ -1,0 +1,52 @@
+"""Request fields that chat completions and completions share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from openai_compat.schemas.extension import SpeculationOptions
+
+
+class StreamOptions(Struct, kw_only=True):
+    """What a stream carries besides text."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+    """Accepted: a server without it sends no padding, which is what false asks for."""
+
+
+class SamplingFields(Struct, kw_only=True):
+    """Sampling, stopping, streaming and Helix's extensions. Null always means the default.
+
+    Ranges stand here only where OpenAI's are narrower than the engine's; the engine checks the others.
+    """
+
+    model: str
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: dict[int, float] | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    user: str | None = None
+
+    # Extensions, named as in vLLM.
+    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    stop_token_ids: list[int] | None = None
+    include_stop_str_in_output: bool | None = None
+    skip_special_tokens: bool | None = None
+    ignore_eos: bool | None = None
+    min_tokens: int | None = None
+
+    # Helix's own.
+    speculation: SpeculationOptions | None = None
+    speculation_depth: int | None = None

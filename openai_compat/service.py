@@ -1,0 +1,49 @@
+"""What the routes work with: the engine, the names it answers under, and the server's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import UNSET, UnsetType
+
+from helix import SamplingParams
+from openai_compat.config import ServerConfig
+from openai_compat.engine import Engine
+from openai_compat.responses.answer import Answer, fresh_id
+from openai_compat.responses.tally import Tally
+from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.served_models import ServedModels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One engine behind one server."""
+
+    engine: Engine
+    models: ServedModels
+    config: ServerConfig
+
+    def answer(
+        self,
+        id_prefix: str,
+        request: SamplingFields,
+        prompts: Sequence[Sequence[int]],
+        params: SamplingParams,
+        *,
+        parses_tools: bool = False,
+        service_tier: str | UnsetType = UNSET,
+    ) -> Answer:
+        """Return the answer that a request is about to get."""
+        return Answer(
+            id=fresh_id(id_prefix),
+            model=self.models.name,
+            system_fingerprint=self.models.system_fingerprint,
+            service_tier=service_tier,
+            tokenizer=self.engine.tokenizer,
+            params=params,
+            tally=Tally.of(prompts, params, self.engine.info),
+            parses_tools=parses_tools,
+            includes_usage=bool(request.stream_options and request.stream_options.include_usage),
+            keep_alive_s=self.config.keep_alive_s,
+        )

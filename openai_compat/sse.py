@@ -1,0 +1,36 @@
+"""Server-sent events: one object is one `data:` line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from openai_compat.errors import to_api_error
+
+DONE = b"data: [DONE]\n\n"
+"""The last event of a stream that went well."""
+PING = b": ping\n\n"
+"""A comment, which clients skip and proxies count as a sign of life."""
+HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_event(event: msgspec.Struct) -> bytes:
+    """Return one event."""
+    return b"data: " + _encoder.encode(event) + b"\n\n"
+
+
+async def encode_events(chunks: AsyncIterator[msgspec.Struct | None]) -> AsyncIterator[bytes]:
+    """Yield an event for each chunk and a comment for each None, then DONE.
+
+    The status line is long gone when something fails here, so a failure becomes an error event, the last one.
+    """
+    try:
+        async for chunk in chunks:
+            yield PING if chunk is None else encode_event(chunk)
+    except Exception as error:
+        yield encode_event(to_api_error(error).envelope)
+    else:
+        yield DONE

@@ -1,0 +1,1 @@
+"""Push parsers that split a model's text into content and tool calls; one file per format."""
