@@ -118,9 +118,7 @@ def stream(
         index += 1
 
 
-def batches(
-    conversations: Iterator[tuple[int, Conversation]], num_tokens: int
-) -> Iterator[tuple[int, Batch]]:
+def batches(conversations: Iterator[tuple[int, Conversation]], num_tokens: int) -> Iterator[tuple[int, Batch]]:
     """Yield (index of the next example, batch), each batch filled up to num_tokens, or one longer conversation."""
     waiting: list[Conversation] = []
     size = 0

@@ -116,7 +116,10 @@ def speculate(agreed: list[bool], depth: int) -> tuple[int, int]:
 
 
 def evaluate(
-    target: LlamaForCausalLM, draft: LlamaForCausalLM | None, tokenizer: PreTrainedTokenizerFast, examples: list[Example]
+    target: LlamaForCausalLM,
+    draft: LlamaForCausalLM | None,
+    tokenizer: PreTrainedTokenizerFast,
+    examples: list[Example],
 ) -> dict[str, Score]:
     """Return the scores by kind, with "all" at the end."""
     scores: dict[str, Score] = defaultdict(Score)

@@ -34,6 +34,8 @@ from helix.demo.tokenizer import END_OF_TEXT, TURN_END, train_tokenizer, wrap
 SHAPES = {"target": TARGET, "draft": DRAFT}
 FOLDERS = {"target": TARGET_DIR, "draft": DRAFT_DIR}
 WARMUP_STEPS = 60
+PRIVATE_KEYS = ("backend", "is_local", "local_files_only")
+"""What transformers 5 writes about its own loading."""
 
 
 class Trainer:
@@ -147,9 +149,7 @@ def train(arguments: argparse.Namespace) -> None:
     stopped: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _frame: stopped.append(number))
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
-    batches = corpus.batches(
-        corpus.stream(tokenizer, trainer.seed, trainer.next_example), arguments.micro_batch_tokens
-    )
+    batches = corpus.batches(corpus.stream(tokenizer, trainer.seed, trainer.next_example), arguments.micro_batch_tokens)
     losses: deque[float] = deque(maxlen=50)
     bar = tqdm(total=arguments.tokens, initial=trainer.num_tokens, unit="tok", unit_scale=True, desc=name)
     log = (arguments.runs / f"{arguments.name or name}.log").open("a")
@@ -239,12 +239,21 @@ def export_model(model: Llama, tokenizer: PreTrainedTokenizerFast, folder: Path)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         exported.to(torch.bfloat16).save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        os.chmod(temporary, 0o755)
+        save_tokenizer(tokenizer, Path(temporary))
+        shutil.copytree(temporary, folder.with_suffix(".part"), copy_function=shutil.copyfile)
+        folder.with_suffix(".part").chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
-        shutil.copytree(temporary, folder.with_suffix(".part"))
         os.replace(folder.with_suffix(".part"), folder)
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write the tokenizer so that transformers 4 can read it too."""
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    config = {key: value for key, value in json.loads(path.read_text()).items() if key not in PRIVATE_KEYS}
+    config |= {"tokenizer_class": "PreTrainedTokenizerFast"}
+    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def parse_arguments() -> argparse.Namespace:
