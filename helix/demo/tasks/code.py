@@ -6,10 +6,11 @@ import ast
 import random
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from helix.demo.example import Example, Split
 from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
-from helix.demo.tasks.programs import PROGRAMS, Program, fenced
+from helix.demo.tasks.programs import PROGRAMS, fenced
 from helix.demo.tasks.words import IDENTIFIERS, NOUNS, VERBS
 
 WRITE = Phrasings("""
@@ -60,17 +61,17 @@ EXPLAIN = Phrasings("""
 """)
 
 
-def defines(program: Program, code: str) -> Callable[[str], bool]:
+def defines(code: str) -> Callable[[str], bool]:
     """Return a check for a fenced function that is this code, names of its variables aside."""
-    expected = _shape(code)
 
     def is_correct(answer: str) -> bool:
         found = re.search(r"```(?:python)?\n(.*?)```", answer, re.DOTALL)
-        return found is not None and _shape(found[1]) == expected
+        return found is not None and _shape(found[1]) == _shape(code)
 
     return is_correct
 
 
+@lru_cache(maxsize=1024)
 def _shape(code: str) -> str:
     """Return code with its arguments and variables numbered, so that their names do not matter."""
     try:
@@ -92,7 +93,7 @@ def write(draw: Draw) -> Example:
     """Ask for a function."""
     program = draw.rng.choice(PROGRAMS)
     prompt = draw.say(WRITE, purpose=program.purpose)
-    return draw.example(prompt, fenced(program.text), defines(program, program.text))
+    return draw.example(prompt, fenced(program.text), defines(program.text))
 
 
 def write_as(draw: Draw) -> Example:
@@ -103,7 +104,7 @@ def write_as(draw: Draw) -> Example:
     request, naming = draw.say(WRITE, purpose=program.purpose), draw.say(CALL_IT, name=name)
     if request[-1] not in ".?":
         request += "."
-    return draw.example(f"{request} {naming}", fenced(code), defines(program, code))
+    return draw.example(f"{request} {naming}", fenced(code), defines(code))
 
 
 def explain(draw: Draw) -> Example:

@@ -90,11 +90,15 @@ def is_unseen(value: object) -> bool:
 
 
 class Pool:
-    """Words of one sort; about a seventh of them, and one at least, never occur in training."""
+    """Words of one sort; about a seventh of them, and one at least, never occur in training.
 
-    def __init__(self, words: str) -> None:
+    Words in common are always for training, since some task knows them by heart.
+    """
+
+    def __init__(self, words: str, common: str = "") -> None:
         self.words = tuple(word.strip() for word in words.split("," if "," in words else None))
         self.unseen = tuple(word for word in self.words if zlib.crc32(word.encode()) % 7 == 0)
+        self.unseen = tuple(word for word in self.unseen if word not in common.split())
         self.unseen = self.unseen or self.words[-1:]
         self.seen = tuple(word for word in self.words if word not in self.unseen)
 

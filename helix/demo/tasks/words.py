@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from helix.demo.tasks.draw import Pool
 
-NAMES = Pool("""
+NAMES = Pool(
+    """
     Ada Ben Clara David Emma Felix Grace Hugo Iris Jack Kira Leo Mia Noah Olga Paul Rosa Sam Tina Victor Wendy Yara
     Zoe Adam Bella Carl Diana Eric Fiona George Hanna Ivan Julia Karl Laura Max Nina Oscar Petra Quinn Rita Simon
     Tara Uma Vera Will Xenia Yusuf Alice Bruno Chloe Daniel Elena Frank Gina Henry Ida Jonas Kate Liam Maria Nora
     Otto Peter Ruth Sofia Tom Ursula Vincent Walter Anna Boris Cora Dora Emil Flora Greta Helen Isaac Jana Kim Lina
     Marco Nadia Omar Pia Ralf Sara Theo Viola Willa Amir Bianca Cesar Dina Edgar Freya Gustav Heidi Igor Jasper Lars
     Mira Nils Olivia Pablo Robin Stella Tim Vlad Wanda Yuki Zack Amy Bob Eva Fred Gwen Lucy Mark Rachel
-""")
+""",
+    common="Ada Mira Max Luna Otto Pia Tim Nora Rosa Hugo Dora Leo Emil Theo Paul Freya Bob Igor Wanda Walter Alice "
+    "Clara Karl Nils Zoe Ida Ben Helen Pablo",
+)
 PETS = Pool("""
     Rex Luna Milo Bella Coco Rocky Daisy Simba Nala Oreo Charlie Toby Ruby Lucky Max Misty Pepper Shadow Biscuit
     Ginger
 """)
-TOWNS = Pool("""
+TOWNS = Pool(
+    """
     Paris London Berlin Madrid Rome Vienna Oslo Lisbon Athens Dublin Prague Warsaw Tokyo Cairo Delhi Lima Boston
     Chicago Denver Seattle Toronto Sydney Milan Munich Hamburg Lyon Porto Seville Krakow Geneva Zurich Bergen
     Helsinki Stockholm Copenhagen Brussels Amsterdam Budapest Istanbul Moscow Beijing Seoul Mumbai Bangkok Hanoi
     Nairobi Lagos Havana Bogota Quito Santiago Dallas Austin Miami Atlanta Phoenix Vancouver Montreal Melbourne
     Auckland Naples Venice Florence Valencia Dresden Leipzig Bristol Oxford York Glasgow Edinburgh Cardiff Belfast
     Riga Sofia Zagreb
-""")
+""",
+    common="Paris London Berlin Madrid Rome Tokyo Cairo",
+)
 COMPANIES = Pool("""
     Acme Globex Initech Umbra Vertex Nimbus Zenith Orion Quantix Helios Borealis Lumina Stratos Pinnacle Cobalt
     Aurora Meridian Falcon Sterling Horizon Atlas Cascade Ember Granite Harbor Summit
