@@ -1,0 +1,1 @@
+"""Helix's own CPU kernels: compiled once per machine, checked when loaded, never required."""

@@ -1,0 +1,99 @@
+// The operator `linear` in the namespace HELIX_NAMESPACE, over torch's stable ABI and its thread pool.
+#include "linear.h"
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <optional>
+#include <vector>
+
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+constexpr int64_t kSkinnyRows = 32;
+constexpr int64_t kWidePanel = 8;  // blocks
+constexpr int64_t kMinWork = 1 << 18;  // multiplications worth a thread
+
+// Blocks that pass through all chunks of k together. Few rows: as few as a tile takes, so that memory is read in long
+// runs. Many rows: as many as stay in the second-level cache, so that x is read seldom.
+int64_t panel_size(int64_t num_rows) {
+  if (num_rows <= helix::kMaxRows) return helix::blocks_per_tile(static_cast<int>(num_rows));
+  return num_rows <= kSkinnyRows ? 1 : kWidePanel;
+}
+
+template <class W>
+void run(const Tensor& x, const Tensor& packed, const float* bias, Tensor& y, int64_t num_rows, int64_t num_k,
+         int64_t num_outputs) {
+  const helix::Problem<W> problem{
+      static_cast<const float*>(x.const_data_ptr()),
+      static_cast<const typename W::Number*>(packed.const_data_ptr()),
+      bias,
+      static_cast<float*>(y.mutable_data_ptr()),
+      num_rows,
+      num_k,
+      num_outputs,
+  };
+  const int64_t num_blocks = packed.size(0);
+  const int64_t panel = panel_size(num_rows);
+  const int64_t num_panels = (num_blocks + panel - 1) / panel;
+  const int64_t panel_work = panel * helix::kBlock * num_k * std::max<int64_t>(num_rows, 1);
+  const auto multiply = [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) problem.multiply_blocks(p * panel, std::min((p + 1) * panel, num_blocks));
+  };
+  torch::stable::parallel_for(0, num_panels, std::max<int64_t>(1, kMinWork / panel_work), multiply);
+}
+
+Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
+  const int64_t dim = x.dim();
+  STD_TORCH_CHECK(dim >= 1 && x.scalar_type() == ScalarType::Float && x.is_cpu(), "linear: x must be float32 on the CPU");
+  const int64_t num_k = x.size(dim - 1);
+  STD_TORCH_CHECK(packed.dim() == 4 && packed.is_cpu() && packed.is_contiguous() &&
+                      packed.size(2) * packed.size(3) == helix::kPair && packed.size(1) == (num_k + 1) / 2 &&
+                      packed.size(0) == (num_outputs + helix::kBlock - 1) / helix::kBlock,
+                  "linear: packed weight does not fit x of width ", num_k, " and ", num_outputs, " outputs");
+  const float* bias_data = nullptr;
+  if (bias.has_value()) {
+    STD_TORCH_CHECK(bias->dim() == 1 && bias->size(0) == num_outputs && bias->scalar_type() == ScalarType::Float &&
+                        bias->is_cpu() && bias->is_contiguous(),
+                    "linear: bias must be float32, contiguous, one number per output");
+    bias_data = static_cast<const float*>(bias->const_data_ptr());
+  }
+  std::vector<int64_t> sizes;
+  int64_t num_rows = 1;
+  for (int64_t d = 0; d + 1 < dim; ++d) {
+    sizes.push_back(x.size(d));
+    num_rows *= x.size(d);
+  }
+  sizes.push_back(num_outputs);
+  const Tensor rows = x.is_contiguous() ? x : torch::stable::contiguous(x);
+  Tensor y = torch::stable::new_empty(x, sizes);
+  switch (packed.scalar_type()) {
+    case ScalarType::BFloat16:
+      run<helix::Bfloat16>(rows, packed, bias_data, y, num_rows, num_k, num_outputs);
+      break;
+    case ScalarType::Half:
+      run<helix::Float16>(rows, packed, bias_data, y, num_rows, num_k, num_outputs);
+      break;
+    case ScalarType::Float:
+      run<helix::Float32>(rows, packed, bias_data, y, num_rows, num_k, num_outputs);
+      break;
+    default:
+      STD_TORCH_CHECK(false, "linear: weights must be bfloat16, float16 or float32");
+  }
+  return y;
+}
+
+}  // namespace
+
+// Indirection: the registration macros stringify their argument.
+#define HELIX_LIBRARY(ns, m) STABLE_TORCH_LIBRARY(ns, m)
+#define HELIX_LIBRARY_IMPL(ns, key, m) STABLE_TORCH_LIBRARY_IMPL(ns, key, m)
+
+HELIX_LIBRARY(HELIX_NAMESPACE, m) {
+  m.def("linear(Tensor x, Tensor packed, Tensor? bias, int num_outputs) -> Tensor");
+}
+
+HELIX_LIBRARY_IMPL(HELIX_NAMESPACE, CPU, m) { m.impl("linear", TORCH_BOX(&linear)); }

@@ -1,0 +1,239 @@
+// Skinny matrix multiplication: y[rows, n] = x[rows, k] * w[n, k]^T + bias, for weights packed once.
+//
+// Layout of packed weights, [blocks, pairs, 32 numbers], zero padded; a block is 16 outputs, a pair two steps of k:
+//   bfloat16           output 0 at k, output 0 at k + 1, output 1 at k, ...: one 32-bit word holds both steps
+//   float16, float32   16 outputs at k, then 16 outputs at k + 1
+//
+// Every (row, output) starts from its bias and adds one partial sum per chunk of k; a partial sum is one chain of fused
+// multiply-adds in the order of k. Neither the number of rows nor the tile, thread or vector width enters that order,
+// so a row's result is bitwise the same in every call and on every variant that fuses.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX2__) || defined(__F16C__)
+#include <immintrin.h>
+#endif
+
+namespace helix {
+
+constexpr int kBlock = 16;
+constexpr int kPair = 2 * kBlock;
+constexpr int64_t kChunkPairs = 256;
+// How far ahead of the arithmetic weights are requested: the slower a pair, the less there is to hide.
+constexpr int prefetch_pairs(int rows) { return rows == 1 ? 8 : rows <= 3 ? 32 : 64; }
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kMaxRows = 12;
+constexpr int blocks_per_tile(int rows) { return rows <= 6 ? 4 : 2; }
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+constexpr int kMaxRows = 6;
+constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
+#elif defined(__aarch64__)
+constexpr int kLanes = 4;
+constexpr int kMaxRows = 6;
+constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
+#else
+constexpr int kLanes = 4;
+constexpr int kMaxRows = 3;
+constexpr int blocks_per_tile(int rows) { return rows == 1 ? 2 : 1; }
+#endif
+template <int Rows>
+constexpr bool kRegistersAreTight = kLanes == 8 && Rows > 4;
+constexpr int kVectors = kBlock / kLanes;
+
+typedef float Vec __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
+
+#define HELIX_INLINE inline __attribute__((always_inline))
+
+template <class T>
+HELIX_INLINE T load(const void* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+HELIX_INLINE Vec broadcast(float value) { return value - Vec{}; }
+
+// The compiler orders loads ahead of the sums they feed and spills what does not fit; this holds a sum in its register.
+template <int Rows>
+HELIX_INLINE void stay_in_register(Vec& sum) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if constexpr (kRegistersAreTight<Rows>) asm volatile("" : "+x"(sum));
+#endif
+}
+
+struct Bfloat16 {
+  using Number = uint16_t;
+  static HELIX_INLINE void load_first(const Number* from, Vec (&first)[kVectors]) {
+    for (int v = 0; v < kVectors; ++v) first[v] = (Vec)(load<Words>(from + 2 * kLanes * v) << 16);
+  }
+  static HELIX_INLINE void load_second(const Number* from, Vec (&second)[kVectors]) {
+    for (int v = 0; v < kVectors; ++v) second[v] = (Vec)(load<Words>(from + 2 * kLanes * v) & 0xffff0000u);
+  }
+};
+
+struct Float32 {
+  using Number = float;
+  static HELIX_INLINE void load_first(const Number* from, Vec (&first)[kVectors]) {
+    for (int v = 0; v < kVectors; ++v) first[v] = load<Vec>(from + kLanes * v);
+  }
+  static HELIX_INLINE void load_second(const Number* from, Vec (&second)[kVectors]) {
+    for (int v = 0; v < kVectors; ++v) second[v] = load<Vec>(from + kBlock + kLanes * v);
+  }
+};
+
+struct Float16 {
+  using Number = uint16_t;
+  static HELIX_INLINE Vec widen(const Number* from) {
+#if defined(__AVX512F__)
+    return (Vec)_mm512_cvtph_ps(load<__m256i>(from));
+#elif defined(__AVX2__)
+    return (Vec)_mm256_cvtph_ps(load<__m128i>(from));
+#elif defined(__aarch64__)
+    typedef __fp16 Fp16 __attribute__((vector_size(2 * kLanes)));
+    return __builtin_convertvector(load<Fp16>(from), Vec);
+#else
+    // Exponent and mantissa move into place; the multiplication corrects the bias and normalises subnormals.
+    const Words words = __builtin_convertvector(load<Halves>(from), Words);
+    const Vec magnitude = (Vec)((words & 0x7fffu) << 13) * 0x1p112f;
+    return (Vec)((Words)magnitude | (words & 0x8000u) << 16);
+#endif
+  }
+  static HELIX_INLINE void load_first(const Number* from, Vec (&first)[kVectors]) {
+    for (int v = 0; v < kVectors; ++v) first[v] = widen(from + kLanes * v);
+  }
+  static HELIX_INLINE void load_second(const Number* from, Vec (&second)[kVectors]) {
+    for (int v = 0; v < kVectors; ++v) second[v] = widen(from + kBlock + kLanes * v);
+  }
+};
+
+// y += x * w for Rows rows and Blocks neighbouring blocks over one chunk of k.
+template <class W, int Rows, int Blocks>
+void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w, int64_t block_stride, int64_t num_k,
+                   float* y, int64_t y_stride) {
+  Vec sums[Rows][Blocks][kVectors] = {};
+  const int64_t num_pairs = num_k / 2;
+  for (int64_t pair = 0; pair < num_pairs; ++pair) {
+#pragma GCC unroll 16
+    for (int b = 0; b < Blocks; ++b) {
+      const typename W::Number* from = w + b * block_stride + pair * kPair;
+      __builtin_prefetch(from + prefetch_pairs(Rows) * kPair);
+      Vec first[kVectors], second[kVectors];
+      W::load_first(from, first);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        const Vec value = broadcast(x[r * x_stride + 2 * pair]);
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) {
+          sums[r][b][v] += value * first[v];
+          stay_in_register<Rows>(sums[r][b][v]);
+        }
+      }
+      // Without this the compiler keeps the loaded words beside `first` and runs out of registers.
+      if constexpr (kRegistersAreTight<Rows>) asm("" : "+r"(from));
+      W::load_second(from, second);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        const Vec value = broadcast(x[r * x_stride + 2 * pair + 1]);
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) {
+          sums[r][b][v] += value * second[v];
+          stay_in_register<Rows>(sums[r][b][v]);
+        }
+      }
+    }
+  }
+  if (num_k % 2) {
+#pragma GCC unroll 16
+    for (int b = 0; b < Blocks; ++b) {
+      Vec first[kVectors];
+      W::load_first(w + b * block_stride + num_pairs * kPair, first);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        const Vec value = broadcast(x[r * x_stride + num_k - 1]);
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) sums[r][b][v] += value * first[v];
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 16
+    for (int b = 0; b < Blocks; ++b) {
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) {
+        float* to = y + r * y_stride + b * kBlock + v * kLanes;
+        const Vec total = load<Vec>(to) + sums[r][b][v];
+        std::memcpy(to, &total, sizeof(Vec));
+      }
+    }
+  }
+}
+
+template <class W>
+struct Problem {
+  const float* x;  // [num_rows, num_k]
+  const typename W::Number* w;  // packed
+  const float* bias;  // [num_outputs] or null
+  float* y;  // [num_rows, num_outputs]
+  int64_t num_rows, num_k, num_outputs;
+
+  int64_t block_stride() const { return (num_k + 1) / 2 * kPair; }
+
+  // One tile row over blocks [begin, end) and one chunk of k.
+  template <int Rows>
+  void multiply_rows(int64_t row, int64_t begin, int64_t end, int64_t k, int64_t k_len) const {
+    constexpr int kBlocks = blocks_per_tile(Rows);
+    const float* from = x + row * num_k + k;
+    const typename W::Number* weights = w + k / 2 * kPair;
+    int64_t block = begin;
+    const int64_t num_whole = num_outputs / kBlock;
+    for (; block + kBlocks <= std::min(end, num_whole); block += kBlocks)
+      multiply_tile<W, Rows, kBlocks>(from, num_k, weights + block * block_stride(), block_stride(), k_len,
+                                      y + row * num_outputs + block * kBlock, num_outputs);
+    for (; block < std::min(end, num_whole); ++block)
+      multiply_tile<W, Rows, 1>(from, num_k, weights + block * block_stride(), block_stride(), k_len,
+                                y + row * num_outputs + block * kBlock, num_outputs);
+    if (block < end) {
+      const int64_t num_valid = num_outputs - block * kBlock;
+      float edge[Rows * kBlock] = {};
+      float* to = y + row * num_outputs + block * kBlock;
+      for (int r = 0; r < Rows; ++r) std::copy_n(to + r * num_outputs, num_valid, edge + r * kBlock);
+      multiply_tile<W, Rows, 1>(from, num_k, weights + block * block_stride(), block_stride(), k_len, edge, kBlock);
+      for (int r = 0; r < Rows; ++r) std::copy_n(edge + r * kBlock, num_valid, to + r * num_outputs);
+    }
+  }
+
+  template <int Rows = kMaxRows>
+  void multiply_rows(int rows, int64_t row, int64_t begin, int64_t end, int64_t k, int64_t k_len) const {
+    if (rows == Rows) return multiply_rows<Rows>(row, begin, end, k, k_len);
+    if constexpr (Rows > 1) multiply_rows<Rows - 1>(rows, row, begin, end, k, k_len);
+  }
+
+  // Blocks [begin, end): a chunk of their weights stays in cache while all rows pass over it.
+  void multiply_blocks(int64_t begin, int64_t end) const {
+    const int64_t first = begin * kBlock, last = std::min(end * kBlock, num_outputs);
+    for (int64_t row = 0; row < num_rows; ++row) {
+      float* to = y + row * num_outputs;
+      if (bias) std::copy(bias + first, bias + last, to + first);
+      else std::fill(to + first, to + last, 0.0f);
+    }
+    const int64_t num_tiles = (num_rows + kMaxRows - 1) / kMaxRows;
+    for (int64_t k = 0; k < num_k; k += 2 * kChunkPairs) {
+      const int64_t k_len = std::min(2 * kChunkPairs, num_k - k);
+      for (int64_t tile = 0; tile < num_tiles; ++tile) {
+        const int64_t row = tile * num_rows / num_tiles, next = (tile + 1) * num_rows / num_tiles;
+        multiply_rows<>(static_cast<int>(next - row), row, begin, end, k, k_len);
+      }
+    }
+  }
+};
+
+}  // namespace helix
