@@ -16,19 +16,19 @@ OPERATIONS = {"+": add, "-": sub, "x": mul, "/": truediv}
 def test_every_equation_holds() -> None:
     rng, checked = random.Random(5), 0
     for split in Split:
-        for _ in range(1000):
+        for _ in range(700):
             answer = arithmetic.generate(rng, split).messages[-1]["content"]
             for a, operation, b, result in re.findall(r"(\d+) ([+\-x/]) (\d+) = (\d+)", answer):
                 assert OPERATIONS[operation](int(a), int(b)) == int(result), answer
                 checked += 1
             for number, half in re.findall(r"[Hh]alf of (\d+) is (\d+)", answer):
                 assert int(number) == 2 * int(half), answer
-    assert checked > 2500
+    assert checked > 1500
 
 
 def test_the_answer_is_about_the_numbers_of_the_question() -> None:
     rng = random.Random(6)
-    for _ in range(3000):
+    for _ in range(700):
         *_, question, answer = arithmetic.generate(rng, Split.TRAIN).messages
         found = re.fullmatch(r"(?:[\w', ]+ )?(\d+) ([+\-x*/]) (\d+)(?: = )?[?.]?", question["content"])
         if found:
@@ -38,7 +38,7 @@ def test_the_answer_is_about_the_numbers_of_the_question() -> None:
 
 def test_held_out_sums_are_not_trained_on_in_any_order() -> None:
     rng = random.Random(7)
-    for _ in range(3000):
+    for _ in range(700):
         question = arithmetic.generate(rng, Split.TRAIN).messages[-2]["content"]
         for a, _, b in re.findall(r"(\d+) ?(\+|-|plus|minus) ?(\d+)", question):
             pair = (min(int(a), int(b)), max(int(a), int(b)))
@@ -47,7 +47,7 @@ def test_held_out_sums_are_not_trained_on_in_any_order() -> None:
 
 def test_comparisons_are_true() -> None:
     rng = random.Random(8)
-    for _ in range(3000):
+    for _ in range(700):
         *_, question, answer = arithmetic.generate(rng, Split.HELD_OUT).messages
         numbers = [int(number) for number in re.findall(r"\d+", question["content"])]
         if answer["content"].endswith("is larger."):

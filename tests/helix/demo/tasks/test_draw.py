@@ -35,7 +35,7 @@ def literal_parts(template: str) -> list[str]:
 @pytest.mark.parametrize("split", Split)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_example_accepts_its_own_answer_and_rejects_another(family: str, split: Split) -> None:
-    for example in examples(family, split, 250):
+    for example in examples(family, split, 120):
         answer = rendered(example.messages[-1])
         assert example.is_correct(answer), example
         assert not example.is_correct(""), example
@@ -45,7 +45,7 @@ def test_an_example_accepts_its_own_answer_and_rejects_another(family: str, spli
 @pytest.mark.parametrize("split", Split)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_example_is_a_well_formed_conversation(family: str, split: Split) -> None:
-    for example in examples(family, split, 250):
+    for example in examples(family, split, 120):
         roles = [message["role"] for message in example.messages]
         assert example.kind == family
         assert set(roles) <= ROLES
@@ -73,7 +73,7 @@ def test_no_held_out_question_is_ever_trained_on(family: str) -> None:
         return f"{questions(example)}\n{example.tools}".lower().rstrip(".?")
 
     trained = {key(example) for example in examples(family, Split.TRAIN, 3000)}
-    assert not trained & {key(example) for example in examples(family, Split.HELD_OUT, 500)}
+    assert not trained & {key(example) for example in examples(family, Split.HELD_OUT, 300)}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
