@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helix.text.vocabulary import byte_alphabet
@@ -20,15 +20,14 @@ class TiktokenEncoder:
     """
 
     def __init__(
-        self, ids_by_rank: Mapping[bytes, int], pattern: str, added_tokens: Iterable[Mapping[str, Any]], *, nfc: bool
+        self, ids_by_rank: Mapping[bytes, int], pattern: str, added_tokens: Sequence[Mapping[str, Any]], *, nfc: bool
     ) -> None:
         import tiktoken
 
-        added = list(added_tokens)
-        self._added_ids = {token["content"]: token["id"] for token in added}
-        self._before = _alternatives(token["content"] for token in added if not token["normalized"])
-        self._after = _alternatives(token["content"] for token in added if token["normalized"])
         self._nfc = nfc
+        self._ids_before = {token["content"]: token["id"] for token in added_tokens if not token["normalized"]}
+        self._ids_after = {self._normalize(t["content"]): t["id"] for t in added_tokens if t["normalized"]}
+        self._before, self._after = _any_of(self._ids_before), _any_of(self._ids_after)
         # tiktoken merges by id. Where ids do not follow the order of the merges, it works on ranks of our own.
         merged_ids = [token_id for token, token_id in ids_by_rank.items() if len(token) > 1]
         is_in_order = merged_ids == sorted(merged_ids)
@@ -61,21 +60,24 @@ class TiktokenEncoder:
         token_ids: list[int] = []
         for index, piece in enumerate(self._before.split(text)):
             if index % 2:
-                token_ids.append(self._added_ids[piece])
+                token_ids.append(self._ids_before[piece])
             elif piece:
-                self._encode_piece(unicodedata.normalize("NFC", piece) if self._nfc else piece, token_ids)
+                self._encode_normalized(self._normalize(piece), token_ids)
         return token_ids
 
-    def _encode_piece(self, text: str, token_ids: list[int]) -> None:
+    def _normalize(self, text: str) -> str:
+        return unicodedata.normalize("NFC", text) if self._nfc else text
+
+    def _encode_normalized(self, text: str, token_ids: list[int]) -> None:
         for index, piece in enumerate(self._after.split(text)):
             if index % 2:
-                token_ids.append(self._added_ids[piece])
+                token_ids.append(self._ids_after[piece])
             elif piece:
                 ranks = self._encoding.encode_ordinary(piece)
                 token_ids += ranks if self._ids is None else map(self._ids.__getitem__, ranks)
 
 
-def _alternatives(contents: Iterable[str]) -> re.Pattern[str]:
+def _any_of(contents: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern with one group that matches any of contents, longest first."""
     longest_first = sorted(contents, key=len, reverse=True)
     return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")

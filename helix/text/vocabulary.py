@@ -72,12 +72,12 @@ class Vocabulary:
         return text.removeprefix(" ") if self.strips_leading_space else text
 
     def _agrees_with(self, backend: Backend) -> bool:
-        added = [token.content for token in backend.get_added_tokens_decoder().values()]
-        for text in probe_texts(added):
-            token_ids = backend.encode(text, add_special_tokens=False).ids
-            for skip in (False, True):
-                if self.decode(token_ids, skip_special_tokens=skip) != backend.decode(token_ids, skip):
-                    return False
+        """Compare on probe texts; not on added tokens, of which byte-level decoders break Latin letters."""
+        added = backend.get_added_tokens_decoder()
+        for text in probe_texts():
+            token_ids = [i for i in backend.encode(text, add_special_tokens=False).ids if i not in added]
+            if self.decode(token_ids, skip_special_tokens=False) != backend.decode(token_ids):
+                return False
         return True
 
 
