@@ -33,6 +33,7 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
     }
     key_header = "" if config.api_key is None else ' \\\n    -H "Authorization: Bearer $HELIX_API_KEY"'
     key = "none" if config.api_key is None else "YOUR_KEY"
+    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "What is speculative decoding?"}}]}}'
     lines = [
         f"Helix {version}",
         *(f"  {name:<13} {text}" for name, text in rows.items()),
@@ -40,13 +41,15 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
         "Ask from a shell:",
         "",
         f"  curl {url}/chat/completions -H 'Content-Type: application/json'{key_header} \\",
-        f'    -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "What is speculative decoding?"}}]}}\'',
+        f"    -d '{body}'",
         "",
         "Ask from Python (pip install openai):",
         "",
         "  from openai import OpenAI",
-        f'  chat = OpenAI(base_url="{url}", api_key="{key}").chat.completions',
-        f'  print(chat.create(model="{model}", messages=[{{"role": "user", "content": "Hello!"}}]).choices[0].message.content)',
+        f'  client = OpenAI(base_url="{url}", api_key="{key}")',
+        '  question = {"role": "user", "content": "What is PagedAttention?"}',
+        f'  answer = client.chat.completions.create(model="{model}", messages=[question])',
+        "  print(answer.choices[0].message.content)",
         "",
         "Ctrl-C stops the server.",
     ]

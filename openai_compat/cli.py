@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any, get_type_hints
 
 from helix import DEMO_MODEL, ConfigError, EngineConfig, ModelConfig, ModelLoadError
 from openai_compat.config import ServerConfig
@@ -17,8 +18,8 @@ API_KEY_VARIABLE = "HELIX_API_KEY"
 EXIT_MISUSE = 2
 """Exit status when the settings or the model are at fault."""
 
-# The parts of an EngineConfig, by field: helix.ModelConfig and so on.
-ENGINE_PARTS = {field.name: field.default_factory for field in fields(EngineConfig)}
+ENGINE_PARTS: dict[str, type[Any]] = get_type_hints(EngineConfig)
+"""The dataclasses an EngineConfig is made of, by field."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "serve",
         help="load a model and answer HTTP requests",
         description="Load a model and answer HTTP requests.",
+        usage="helix serve [MODEL] [options]",
         allow_abbrev=False,
     )
     serve.add_argument("model", nargs="?", metavar="MODEL", default=DEMO_MODEL, help=field_docs(ModelConfig)["model"])
@@ -76,7 +78,7 @@ def _serve(options: argparse.Namespace) -> int:
     from helix import AsyncEngine
     from openai_compat.app import create_app
 
-    engine = AsyncEngine(engine_settings, progress=sys.stderr.isatty())
+    engine = AsyncEngine(engine_settings)
     app = create_app(engine, server_settings)
     sock.listen()
     name = server_settings.served_model_name[0] if server_settings.served_model_name else engine.info.model

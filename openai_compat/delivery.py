@@ -12,8 +12,8 @@ from litestar.background_tasks import BackgroundTask
 from litestar.response import Stream
 
 from openai_compat import sse
+from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.errors import ApiError
-from openai_compat.output_stream import OutputStream
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *
 
 
 def event_stream(
-    chunks: AsyncIterator[msgspec.Struct | None], outputs: OutputStream, headers: dict[str, str]
+    chunks: AsyncIterator[msgspec.Struct | None], outputs: ChoiceOutputs, headers: dict[str, str]
 ) -> Response[Any]:
     """Return chunks as server-sent events.
 
@@ -42,7 +42,7 @@ def event_stream(
     )
 
 
-async def whole(request: Request[Any, Any, Any], outputs: OutputStream, work: Coroutine[Any, Any, T]) -> T:
+async def whole(request: Request[Any, Any, Any], outputs: ChoiceOutputs, work: Coroutine[Any, Any, T]) -> T:
     """Return the result of work, which is cancelled when the client closes the connection first.
 
     Litestar cancels streams for that reason, but leaves other handlers running. The request's body must have been
@@ -66,5 +66,5 @@ async def _disconnected(request: Request[Any, Any, Any]) -> None:
         pass
 
 
-async def _close(outputs: OutputStream) -> None:
+async def _close(outputs: ChoiceOutputs) -> None:
     outputs.close()

@@ -21,7 +21,7 @@ class ChatTokenizer(Protocol):
         """Ids that end a sequence."""
         ...
 
-    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """Return the ids of text."""
         ...
 
@@ -40,6 +40,7 @@ class ChatTokenizer(Protocol):
     def apply_chat_template(
         self,
         messages: list[dict[str, Any]],
+        *,
         tools: list[dict[str, Any]] | None = None,
         add_generation_prompt: bool = True,
         continue_final_message: bool = False,
@@ -78,7 +79,10 @@ class Engine(Protocol):
     def generate(
         self, prompt_token_ids: Sequence[int], params: SamplingParams, *, request_id: str | None = None
     ) -> AsyncIterator[RequestOutput]:
-        """Submit one request; a request that cannot be served raises here, before anything is sent."""
+        """Submit one request; a request that cannot be served raises here, before anything is sent.
+
+        Outputs that nobody has fetched yet are merged into one.
+        """
         ...
 
     def abort(self, request_id: str) -> None:

@@ -113,14 +113,20 @@ def _dead(error: EngineDeadError) -> ApiError:
 
 
 def _http(error: HTTPException) -> ApiError:
+    if error.status_code >= 500:
+        return _unforeseen(error)
     code, message = _HTTP_CODES.get(error.status_code, (None, error.detail))
-    kind = INVALID_REQUEST if error.status_code < 500 else SERVER
-    return ApiError(error.status_code, message, type=kind, code=code, headers=error.headers)
+    return ApiError(error.status_code, message, code=code, headers=error.headers)
+
+
+def _unforeseen(error: Exception) -> ApiError:
+    logger.error("unexpected error", exc_info=error)
+    return ApiError(500, INTERNAL_MESSAGE, type=SERVER, code="internal_error", headers={"x-should-retry": "false"})
 
 
 _HTTP_CODES = {
-    404: ("unknown_url", "Invalid URL"),
-    405: ("method_not_allowed", "Not allowed to use this HTTP method here"),
+    404: ("unknown_url", "Invalid URL ({method} {path})"),
+    405: ("method_not_allowed", "Not allowed to {method} on {path}"),
     413: ("request_too_large", "The request body is larger than this server accepts."),
 }
 
@@ -141,20 +147,15 @@ def to_api_error(error: Exception) -> ApiError:
     for kind, translate in _TRANSLATIONS:
         if isinstance(error, kind):
             return translate(error)
-    logger.error("unexpected error", exc_info=error)
-    return ApiError(500, INTERNAL_MESSAGE, type=SERVER, code="internal_error", headers={"x-should-retry": "false"})
+    return _unforeseen(error)
 
 
 def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer with the envelope; Litestar calls this for whatever a handler, a guard or the router raises."""
     answer = to_api_error(error)
-    if answer.code in ("unknown_url", "method_not_allowed"):
-        answer = ApiError(
-            answer.status, f"{answer} ({request.method} {request.url.path})", code=answer.code, headers=answer.headers
-        )
+    envelope = answer.envelope
+    if isinstance(error, HTTPException) and error.status_code in _HTTP_CODES:
+        envelope.error.message = str(answer).format(method=request.method, path=request.url.path)
     return Response(
-        msgspec.json.encode(answer.envelope),
-        status_code=answer.status,
-        headers=answer.headers,
-        media_type="application/json",
+        msgspec.json.encode(envelope), status_code=answer.status, headers=answer.headers, media_type="application/json"
     )

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 ConfigT = TypeVar("ConfigT")
 
+_METAVARS = {str: "TEXT", int: "N", float: "X"}
+
 
 def add_options(parser: argparse.ArgumentParser, config: type[Any], *, skip: Container[str] = ()) -> None:
     """Add one option for each field of a dataclass; an option that is not given leaves no trace in the namespace."""
@@ -60,11 +62,12 @@ def _title(config: type[Any]) -> tuple[str, str]:
 def _help(doc: str, field: Field[Any]) -> str:
     if field.default is None:
         text = doc.replace("None:", "default:")
-    elif field.default is False or field.default == ():
+    elif field.default is False:
         text = doc
+    elif field.default == ():
+        text = f"{doc} May be given several times."
     else:
-        shown = {True: "on"}.get(field.default, field.default) if isinstance(field.default, bool) else field.default
-        text = f"{doc} (default: {shown})"
+        text = f"{doc} (default: {'on' if field.default is True else field.default})"
     return text.replace("%", "%%")
 
 
@@ -77,5 +80,5 @@ def _kind(annotation: Any) -> dict[str, Any]:
     if get_origin(annotation) is Literal:
         return {"choices": get_args(annotation)}
     if get_origin(annotation) is tuple:
-        return {"type": get_args(annotation)[0], "nargs": "+", "metavar": get_args(annotation)[0].__name__.upper()}
-    return {"type": annotation, "metavar": annotation.__name__.upper()}
+        return {**_kind(get_args(annotation)[0]), "action": "append"}
+    return {"type": annotation, "metavar": _METAVARS[annotation]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -37,9 +37,7 @@ _REFUSED_IN_CHAT: Mapping[str, tuple[Any, ...]] = {
 _REFUSED_IN_COMPLETIONS: Mapping[str, tuple[Any, ...]] = {"suffix": ("",)}
 
 
-def to_sampling_params(
-    request: ChatCompletionRequest | CompletionRequest, info: EngineInfo, vocab_size: int
-) -> list[SamplingParams]:
+def to_sampling_params(request: ChatCompletionRequest | CompletionRequest, info: EngineInfo) -> list[SamplingParams]:
     """Return one SamplingParams per choice.
 
     Choice 0 has the request's seed, every other one a seed derived from it, so that the same request gives the same
@@ -51,9 +49,9 @@ def to_sampling_params(
     """
     with named_as_sent(request):
         if isinstance(request, ChatCompletionRequest):
-            first = _chat_params(request, info, vocab_size)
+            first = _chat_params(request, info)
         else:
-            first = _completion_params(request, info, vocab_size)
+            first = _completion_params(request, info)
     return [replace(first, seed=choice_seed(first.seed, index)) for index in range(request.n or 1)]
 
 
@@ -87,7 +85,7 @@ def _names_as_sent(request: SamplingFields) -> dict[str, str]:
     return names
 
 
-def _chat_params(request: ChatCompletionRequest, info: EngineInfo, vocab_size: int) -> SamplingParams:
+def _chat_params(request: ChatCompletionRequest, info: EngineInfo) -> SamplingParams:
     _refuse(request, _REFUSED_IN_CHAT)
     _check_tools(request)
     if request.response_format is not None and request.response_format.type != "text":
@@ -103,14 +101,13 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo, vocab_size: i
     return _params(
         request,
         info,
-        vocab_size,
         max_tokens=max_tokens,
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         stop=stop,
     )
 
 
-def _completion_params(request: CompletionRequest, info: EngineInfo, vocab_size: int) -> SamplingParams:
+def _completion_params(request: CompletionRequest, info: EngineInfo) -> SamplingParams:
     _refuse(request, _REFUSED_IN_COMPLETIONS)
     n = request.n or 1
     if request.best_of is not None and request.best_of > n:
@@ -120,15 +117,12 @@ def _completion_params(request: CompletionRequest, info: EngineInfo, vocab_size:
     if request.echo and request.logprobs is not None:
         raise UnsupportedParameter("echo", "echo together with logprobs is not supported.")
     max_tokens = COMPLETION_MAX_TOKENS if request.max_tokens is None else request.max_tokens
-    return _params(
-        request, info, vocab_size, max_tokens=max_tokens, logprobs=request.logprobs, stop=_stop_strings(request)
-    )
+    return _params(request, info, max_tokens=max_tokens, logprobs=request.logprobs, stop=_stop_strings(request))
 
 
 def _params(
     request: SamplingFields,
     info: EngineInfo,
-    vocab_size: int,
     *,
     max_tokens: int | None,
     logprobs: int | None,
@@ -136,25 +130,21 @@ def _params(
 ) -> SamplingParams:
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("stream_options", "stream_options is only allowed when stream is true.")
-    logit_bias = request.logit_bias or {}
-    stop_token_ids = tuple(request.stop_token_ids or ())
-    _check_token_ids("logit_bias", logit_bias, vocab_size)
-    _check_token_ids("stop_token_ids", stop_token_ids, vocab_size)
     speculation = speculation_of(request, info)
     return SamplingParams(
         max_tokens=max_tokens,
         min_tokens=_or(request.min_tokens, 0),
         temperature=_or(request.temperature, 1.0),
         top_p=max(_or(request.top_p, 1.0), SMALLEST_TOP_P),
-        top_k=min(max(_or(request.top_k, 0), 0), vocab_size),
+        top_k=max(_or(request.top_k, 0), 0),
         min_p=_or(request.min_p, 0.0),
         presence_penalty=_or(request.presence_penalty, 0.0),
         frequency_penalty=_or(request.frequency_penalty, 0.0),
         repetition_penalty=_or(request.repetition_penalty, 1.0),
-        logit_bias=logit_bias,
+        logit_bias=request.logit_bias or {},
         seed=request.seed,
         stop=stop,
-        stop_token_ids=stop_token_ids,
+        stop_token_ids=tuple(request.stop_token_ids or ()),
         ignore_eos=_or(request.ignore_eos, False),
         include_stop_str_in_output=_or(request.include_stop_str_in_output, False),
         skip_special_tokens=_or(request.skip_special_tokens, True),
@@ -186,9 +176,3 @@ def _check_tools(request: ChatCompletionRequest) -> None:
             raise UnsupportedParameter(f"tools[{index}].type", "Tools of type 'custom' are not supported.")
     if request.tool_choice not in (None, "none", "auto"):
         raise UnsupportedParameter("tool_choice", "tool_choice is supported as 'none' and 'auto' only.")
-
-
-def _check_token_ids(name: str, token_ids: Iterable[int], vocab_size: int) -> None:
-    for token_id in token_ids:
-        if not 0 <= token_id < vocab_size:
-            raise InvalidParameter(name, f"{name} contains token id {token_id}; ids end at {vocab_size - 1}.")

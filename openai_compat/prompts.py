@@ -65,11 +65,11 @@ def encode_prompts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list
     """Return the ids of each prompt of a completion request; an empty prompt is the beginning of a document.
 
     Raises:
-        InvalidParameter: The list is empty or mixes kinds, or an id is not in the vocabulary.
+        InvalidParameter: The list is empty, or mixes kinds.
     """
     return [
         prompt if isinstance(prompt, list) else tokenizer.encode(prompt) or [min(tokenizer.eos_token_ids, default=0)]
-        for prompt in split_prompts(request, tokenizer.vocab_size)
+        for prompt in split_prompts(request)
     ]
 
 
@@ -77,11 +77,11 @@ def echoed_texts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list[s
     """Return each prompt as text when the request wants it in front of the answer, else nothing."""
     if not request.echo:
         return []
-    prompts = split_prompts(request, tokenizer.vocab_size)
+    prompts = split_prompts(request)
     return [prompt if isinstance(prompt, str) else tokenizer.decode(prompt) for prompt in prompts]
 
 
-def split_prompts(request: CompletionRequest, vocab_size: int) -> list[str | list[int]]:
+def split_prompts(request: CompletionRequest) -> list[str | list[int]]:
     """Return the prompts of a completion request: each a text, or a list of token ids."""
     prompt = request.prompt
     if prompt is None or isinstance(prompt, str):
@@ -95,12 +95,6 @@ def split_prompts(request: CompletionRequest, vocab_size: int) -> list[str | lis
     lists = [ids] if len(ids) == len(prompt) else [item for item in prompt if isinstance(item, list)]
     if len(lists) != len(prompt) and len(ids) != len(prompt):
         raise InvalidParameter("prompt", "prompt must not mix strings, token ids and lists of token ids.")
-    for token_ids in lists:
-        if not token_ids:
-            raise InvalidParameter("prompt", "prompt must not contain an empty list of token ids.")
-        for token_id in token_ids:
-            if not 0 <= token_id < vocab_size:
-                raise InvalidParameter("prompt", f"prompt contains token id {token_id}; ids end at {vocab_size - 1}.")
     return [*lists]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from helix import FinishReason, RequestOutput, TokenLogprob
-from openai_compat.output_stream import OutputStream
+from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.logprobs import chat_logprobs, shown_logprobs
 from openai_compat.schemas.chat import (
@@ -28,7 +28,7 @@ from openai_compat.tool_calls.hermes import HermesParser
 from openai_compat.tool_calls.parser import ParsedToolCall, Piece
 
 
-async def chat_completion(answer: Answer, outputs: OutputStream) -> ChatCompletion:
+async def chat_completion(answer: Answer, outputs: ChoiceOutputs) -> ChatCompletion:
     """Return the whole answer."""
     choices = [_Choice(answer, index) for index in range(outputs.num_choices)]
     while not outputs.is_finished:
@@ -43,11 +43,11 @@ async def chat_completion(answer: Answer, outputs: OutputStream) -> ChatCompleti
     )
 
 
-async def chat_chunks(answer: Answer, outputs: OutputStream) -> AsyncIterator[ChatCompletionChunk | None]:
+async def chat_chunks(answer: Answer, outputs: ChoiceOutputs) -> AsyncIterator[ChatCompletionChunk | None]:
     """Yield the answer in pieces, None when nothing came for a while, and the numbers with the last piece."""
     choices = [_Choice(answer, index) for index in range(outputs.num_choices)]
     usage = None if answer.includes_usage else UNSET
-    try:
+    with outputs:
         while not outputs.is_finished:
             taken = await outputs.take(answer.keep_alive_s)
             if not taken:
@@ -59,8 +59,6 @@ async def chat_chunks(answer: Answer, outputs: OutputStream) -> AsyncIterator[Ch
                 is_last = outputs.is_finished and not answer.includes_usage and number == len(deltas) - 1
                 helix = answer.tally.report() if is_last else UNSET
                 yield ChatCompletionChunk(**_identity(answer), choices=[delta], usage=usage, helix=helix)
-    finally:
-        outputs.close()
     if answer.includes_usage:
         total = answer.tally.usage(outputs.num_choices)
         yield ChatCompletionChunk(**_identity(answer), choices=[], usage=total, helix=answer.tally.report())

@@ -8,13 +8,13 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from helix import FinishReason, RequestOutput
-from openai_compat.output_stream import OutputStream
+from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.logprobs import CompletionLogprobsBuilder, shown_logprobs
 from openai_compat.schemas.completions import Completion, CompletionChoice, CompletionLogprobs
 
 
-async def completion(answer: Answer, outputs: OutputStream, echoes: Sequence[str]) -> Completion:
+async def completion(answer: Answer, outputs: ChoiceOutputs, echoes: Sequence[str]) -> Completion:
     """Return the whole answer; echoes are the texts in front of each prompt's choices, or empty."""
     choices = _choices(answer, outputs, echoes)
     while not outputs.is_finished:
@@ -30,12 +30,12 @@ async def completion(answer: Answer, outputs: OutputStream, echoes: Sequence[str
 
 
 async def completion_chunks(
-    answer: Answer, outputs: OutputStream, echoes: Sequence[str]
+    answer: Answer, outputs: ChoiceOutputs, echoes: Sequence[str]
 ) -> AsyncIterator[Completion | None]:
     """Yield the answer in pieces, None when nothing came for a while, and the numbers with the last piece."""
     choices = _choices(answer, outputs, echoes)
     usage = None if answer.includes_usage else UNSET
-    try:
+    with outputs:
         while not outputs.is_finished:
             taken = await outputs.take(answer.keep_alive_s)
             if not taken:
@@ -47,8 +47,6 @@ async def completion_chunks(
                 is_last = outputs.is_finished and not answer.includes_usage and number == len(pieces) - 1
                 helix = answer.tally.report() if is_last else UNSET
                 yield Completion(**_identity(answer), choices=[piece], usage=usage, helix=helix)
-    finally:
-        outputs.close()
     if answer.includes_usage:
         total = answer.tally.usage(outputs.num_choices)
         yield Completion(**_identity(answer), choices=[], usage=total, helix=answer.tally.report())
@@ -63,7 +61,7 @@ def _identity(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _choices(answer: Answer, outputs: OutputStream, echoes: Sequence[str]) -> list[_Choice]:
+def _choices(answer: Answer, outputs: ChoiceOutputs, echoes: Sequence[str]) -> list[_Choice]:
     per_prompt = outputs.num_choices // len(echoes) if echoes else 1
     return [
         _Choice(answer, index, echoes[index // per_prompt] if echoes else "") for index in range(outputs.num_choices)

@@ -10,8 +10,8 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import UNSET
 
 from openai_compat.body import read_body
+from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
-from openai_compat.output_stream import OutputStream
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.prompts import render_prompt, template_tools
 from openai_compat.responses.chat import chat_chunks, chat_completion
@@ -32,7 +32,7 @@ class ChatController(Controller):
         body, headers = await read_body(request, ChatCompletionRequest)
         service.models.check(body.model)
         engine = service.engine
-        params = to_sampling_params(body, engine.info, engine.tokenizer.vocab_size)
+        params = to_sampling_params(body, engine.info)
         with named_as_sent(body):
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
             answer = service.answer(
@@ -43,7 +43,7 @@ class ChatController(Controller):
                 parses_tools=template_tools(body) is not None,
                 service_tier=UNSET if body.service_tier is None else "default",
             )
-            outputs = OutputStream(engine, prompts, params, answer.id)
+            outputs = ChoiceOutputs(engine, prompts, params, answer.id)
         if body.stream:
             return event_stream(chat_chunks(answer, outputs), outputs, headers)
         return json_response(await whole(request, outputs, chat_completion(answer, outputs)), headers)

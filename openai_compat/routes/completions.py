@@ -9,8 +9,8 @@ from litestar import Controller, Request, Response, post
 from litestar.status_codes import HTTP_200_OK
 
 from openai_compat.body import read_body
+from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
-from openai_compat.output_stream import OutputStream
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.prompts import echoed_texts, encode_prompts
 from openai_compat.responses.completions import completion, completion_chunks
@@ -29,11 +29,11 @@ class CompletionsController(Controller):
         body, headers = await read_body(request, CompletionRequest)
         service.models.check(body.model)
         engine = service.engine
-        params = to_sampling_params(body, engine.info, engine.tokenizer.vocab_size)
+        params = to_sampling_params(body, engine.info)
         with named_as_sent(body):
             prompts = await asyncio.to_thread(encode_prompts, body, engine.tokenizer)
             answer = service.answer("cmpl", body, prompts, params[0])
-            outputs = OutputStream(engine, prompts, params, answer.id)
+            outputs = ChoiceOutputs(engine, prompts, params, answer.id)
         echoes = echoed_texts(body, engine.tokenizer)
         if body.stream:
             return event_stream(completion_chunks(answer, outputs, echoes), outputs, headers)

@@ -38,7 +38,7 @@ class SamplingFields(Struct, kw_only=True):
     user: str | None = None
 
     # Extensions, named as in vLLM.
-    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
     stop_token_ids: list[int] | None = None

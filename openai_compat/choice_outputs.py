@@ -1,0 +1,83 @@
+"""The engine requests behind one HTTP answer, read as one stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from helix import FinishReason, RequestOutput, SamplingParams
+from openai_compat.engine import Engine
+from openai_compat.errors import GenerationAborted
+
+
+class ChoiceOutputs:
+    """Submits one request per prompt and choice, and gives their outputs in the order in which they come.
+
+    Choice index = prompt index * number of choices + choice, as in OpenAI's API. Nothing piles up here when the
+    client reads slowly: the next output of a request is fetched once the last one was taken, and the engine merges.
+
+    Raises:
+        InvalidRequestError, EngineBusyError, EngineDeadError: A request was refused; none of them runs.
+    """
+
+    def __init__(
+        self, engine: Engine, prompts: Sequence[Sequence[int]], params: Sequence[SamplingParams], answer_id: str
+    ) -> None:
+        self._engine = engine
+        self._running: dict[int, str] = {}
+        self._fetches: dict[asyncio.Task[RequestOutput], int] = {}
+        self._outputs: list[AsyncIterator[RequestOutput]] = []
+        try:
+            for prompt in prompts:
+                for choice in params:
+                    index = len(self._outputs)
+                    request_id = f"{answer_id}-{index}"
+                    self._outputs.append(engine.generate(prompt, choice, request_id=request_id))
+                    self._running[index] = request_id
+        except BaseException:
+            self.close()
+            raise
+        self.num_choices = len(self._outputs)
+        for index in range(self.num_choices):
+            self._fetch(index)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last output of every choice was taken."""
+        return not self._running
+
+    async def take(self, timeout_s: float | None = None) -> list[tuple[int, RequestOutput]]:
+        """Return what has come since the last call, as (choice index, output); waits for at least one.
+
+        Nothing within timeout_s gives an empty list. The engine's errors are raised here.
+        """
+        done, _ = await asyncio.wait(self._fetches, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        taken = sorted(((self._fetches.pop(task), task.result()) for task in done), key=lambda item: item[0])
+        for index, output in taken:
+            if output.finish_reason is FinishReason.ABORT:
+                raise GenerationAborted
+            if output.is_finished:
+                del self._running[index]
+            else:
+                self._fetch(index)
+        return taken
+
+    def close(self) -> None:
+        """Abort what still runs. Needs no await, so that it works in a task that is being cancelled."""
+        for request_id in self._running.values():
+            self._engine.abort(request_id)
+        self._running.clear()
+        for task in self._fetches:
+            task.cancel()
+        self._fetches.clear()
+
+    def _fetch(self, index: int) -> None:
+        self._fetches[asyncio.ensure_future(anext(self._outputs[index]))] = index

@@ -1,0 +1,233 @@
+"""A tokenizer of bytes and an engine that plays back texts: the server's tests need neither weights nor time."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+from helix import (
+    ContextLengthExceededError,
+    EngineDeadError,
+    EngineInfo,
+    EngineStats,
+    FinishReason,
+    HelixError,
+    InvalidRequestError,
+    RequestMetrics,
+    RequestOutput,
+    SamplingParams,
+    TokenLogprob,
+)
+
+EOS = 256
+MODEL = "fake/model-1"
+
+
+class ByteTokenizer:
+    """One token per byte, and one that ends a sequence."""
+
+    vocab_size = 257
+    eos_token_ids = frozenset({EOS})
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+        return list(text.encode())
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return bytes(token_id for token_id in token_ids if token_id < EOS).decode(errors="replace")
+
+    def token_bytes(self, token_id: int) -> bytes:
+        return bytes([token_id]) if token_id < EOS else b"<eos>"
+
+    def token_text(self, token_id: int) -> str:
+        return self.token_bytes(token_id).decode(errors="replace")
+
+    def apply_chat_template(
+        self,
+        messages: list[dict[str, Any]],
+        *,
+        tools: list[dict[str, Any]] | None = None,
+        add_generation_prompt: bool = True,
+        continue_final_message: bool = False,
+        **kwargs: Any,
+    ) -> list[int]:
+        """Render one line per message; a template that knows no role "nobody" and shows what it was given."""
+        lines = [f"tools: {tools}\n"] if tools else []
+        lines += [f"{name}={value}\n" for name, value in sorted(kwargs.items())]
+        for message in messages:
+            calls = f" calls {message['tool_calls']}" if "tool_calls" in message else ""
+            lines.append(f"{message['role']}: {message['content']}{calls}\n")
+        text = "".join(lines)
+        if "!refuse!" in text:
+            raise InvalidRequestError("the chat template refuses this conversation", param="messages")
+        if continue_final_message:
+            return self.encode(text.rstrip("\n"))
+        return self.encode(text + ("assistant: " if add_generation_prompt else ""))
+
+
+Reply = Callable[[str, SamplingParams], str]
+"""From prompt and parameters to the text that the fake model would write, before stops and limits."""
+
+
+def echo_reply(prompt: str, params: SamplingParams) -> str:
+    """Say something that depends on the prompt's last line and the seed."""
+    last = [line for line in prompt.splitlines() if line][-2:] if prompt else [""]
+    return f"You said: {last[0].removeprefix('user: ')}" + (f" ({params.seed})" if params.seed is not None else "")
+
+
+class FakeEngine:
+    """Plays back reply(prompt, params), some tokens per step, with numbers as if drafts had been verified."""
+
+    def __init__(
+        self,
+        reply: Reply = echo_reply,
+        *,
+        step_s: float = 0.0,
+        tokens_per_step: int = 3,
+        draft_model: str | None = "fake/draft",
+        max_model_len: int = 4096,
+    ) -> None:
+        self.reply = reply
+        self.step_s = step_s
+        self.tokens_per_step = tokens_per_step
+        self.tokenizer = ByteTokenizer()
+        self.info = EngineInfo(
+            model=MODEL,
+            architecture="FakeForCausalLM",
+            num_parameters=1_234_567,
+            draft_model=draft_model,
+            device="cpu",
+            dtype="float32",
+            linear_route="none",
+            max_model_len=max_model_len,
+            num_blocks=64,
+            block_size=16,
+            kv_cache_bytes=2**20,
+            speculation_method="auto",
+            speculation_depth=4,
+            max_speculation_depth=16,
+            self_test_difference=0.0,
+        )
+        self.is_alive = False
+        self.refusal: HelixError | None = None
+        """Raised by the next generate."""
+        self.failure_after: int | None = None
+        """Steps after which every request dies."""
+        self.prompts: list[str] = []
+        self.params: list[SamplingParams] = []
+        self.running: set[str] = set()
+        self.aborted: list[str] = []
+
+    def start(self) -> None:
+        self.is_alive = True
+
+    def shutdown(self) -> None:
+        self.is_alive = False
+
+    def stats(self) -> EngineStats:
+        return EngineStats(num_running=len(self.running), num_blocks=64, num_free_blocks=64 - len(self.running))
+
+    def abort(self, request_id: str) -> None:
+        if request_id in self.running:
+            self.running.discard(request_id)
+            self.aborted.append(request_id)
+
+    def generate(
+        self, prompt_token_ids: Sequence[int], params: SamplingParams, *, request_id: str | None = None
+    ) -> AsyncIterator[RequestOutput]:
+        if self.refusal is not None:
+            refusal, self.refusal = self.refusal, None
+            raise refusal
+        if not prompt_token_ids:
+            raise InvalidRequestError("the prompt is empty", param="prompt")
+        vocab_size = self.tokenizer.vocab_size
+        for param, ids in (("prompt", prompt_token_ids), ("logit_bias", params.logit_bias)):
+            if any(not 0 <= token_id < vocab_size for token_id in ids):
+                raise InvalidRequestError(f"{param} has token ids outside 0 to {vocab_size - 1}", param=param)
+        if len(prompt_token_ids) + (params.max_tokens or 1) > self.info.max_model_len:
+            raise ContextLengthExceededError(
+                num_prompt_tokens=len(prompt_token_ids),
+                max_model_len=self.info.max_model_len,
+                max_tokens=params.max_tokens,
+            )
+        prompt = self.tokenizer.decode(prompt_token_ids)
+        self.prompts.append(prompt)
+        self.params.append(params)
+        assert request_id is not None, "the server names its requests"
+        self.running.add(request_id)
+        return self._play(request_id, prompt_token_ids, params, self.reply(prompt, params))
+
+    async def _play(
+        self, request_id: str, prompt: Sequence[int], params: SamplingParams, reply: str
+    ) -> AsyncIterator[RequestOutput]:
+        metrics = RequestMetrics(arrival_s=time.monotonic(), num_prompt_tokens=len(prompt), num_cached_tokens=1)
+        metrics.scheduled_s = metrics.arrival_s
+        try:
+            for number, output in enumerate(self._outputs(request_id, params, reply, metrics)):
+                if self.failure_after == number:
+                    raise EngineDeadError("the fake engine died")
+                await asyncio.sleep(self.step_s)
+                if output.is_finished:
+                    self.running.discard(request_id)
+                yield output
+        finally:
+            self.abort(request_id)
+
+    def _outputs(
+        self, request_id: str, params: SamplingParams, reply: str, metrics: RequestMetrics
+    ) -> Iterator[RequestOutput]:
+        """Yield the steps of a request; text and tokens end where an engine's would."""
+        depth = self.info.speculation_depth if params.speculation_depth is None else params.speculation_depth
+        token_ids, shown, reason, stop_reason = _end(list(reply.encode()), params)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        per_step = self.tokens_per_step if depth else 1
+        for start in range(0, len(token_ids), per_step):
+            ids = token_ids[start : start + per_step]
+            is_last = start + per_step >= len(token_ids)
+            now_s = time.monotonic()
+            metrics.first_token_s = metrics.first_token_s or now_s
+            metrics.last_token_s = now_s
+            metrics.num_generated_tokens += len(ids)
+            metrics.inter_token_s += [0.01] * len(ids)
+            metrics.spec.observe(
+                proposer="draft" if depth else None,
+                num_draft_tokens=depth,
+                num_accepted_tokens=len(ids) - 1,
+                num_emitted=len(ids),
+            )
+            yield RequestOutput(
+                request_id=request_id,
+                text=decoder.decode(bytes(token_ids[start : min(start + per_step, shown)]), is_last),
+                token_ids=tuple(ids),
+                logprobs=None if params.logprobs is None else tuple(_logprob(token, params.logprobs) for token in ids),
+                finish_reason=reason if is_last else None,
+                stop_reason=stop_reason if is_last else None,
+                metrics=metrics,
+            )
+
+
+def _logprob(token_id: int, num_alternatives: int) -> TokenLogprob:
+    top = tuple((token_id - rank, -0.25 - rank) for rank in range(num_alternatives))
+    return TokenLogprob(token_id, -0.25, top)
+
+
+def _end(token_ids: list[int], params: SamplingParams) -> tuple[list[int], int, FinishReason, str | int | None]:
+    """Return the committed tokens, how many of them are text, and why they end."""
+    ends: list[tuple[int, int, str | int]] = []  # committed, shown, reason
+    for stop in params.stop:
+        start = bytes(token_ids).find(stop.encode())
+        if start >= 0:
+            end = start + len(stop.encode())
+            ends.append((end, end if params.include_stop_str_in_output else start, stop))
+    ends += [
+        (token_ids.index(stop) + 1, token_ids.index(stop), stop) for stop in params.stop_token_ids if stop in token_ids
+    ]
+    limit = params.max_tokens or 10**6
+    if ends and min(ends)[0] <= limit:
+        committed, shown, reason = min(ends)
+        return token_ids[:committed], shown, FinishReason.STOP, reason
+    if len(token_ids) < limit:
+        return [*token_ids, EOS], len(token_ids), FinishReason.STOP, None
+    return token_ids[:limit], limit, FinishReason.LENGTH, None

@@ -1,0 +1,189 @@
+"""Every request field reaches the engine, or is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from helix import InvalidRequestError, SamplingParams
+from openai_compat.errors import ApiError, UnsupportedParameter
+from openai_compat.params import SMALLEST_TOP_P, choice_seed, named_as_sent, to_sampling_params
+from openai_compat.schemas.chat import ChatCompletionRequest
+from openai_compat.schemas.completions import CompletionRequest
+from tests.fakes import FakeEngine
+
+INFO = FakeEngine().info
+TOOL = {"type": "function", "function": {"name": "f"}}
+
+
+def chat(**fields: Any) -> list[SamplingParams]:
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]} | fields
+    return to_sampling_params(msgspec.convert(body, ChatCompletionRequest, str_keys=True), INFO)
+
+
+def complete(**fields: Any) -> list[SamplingParams]:
+    return to_sampling_params(
+        msgspec.convert({"model": "m", "prompt": "hi"} | fields, CompletionRequest, str_keys=True), INFO
+    )
+
+
+def test_nothing_sent_is_the_engines_default() -> None:
+    assert chat() == [SamplingParams()]
+    assert complete() == [SamplingParams(max_tokens=16)]
+
+
+def test_null_is_the_default_for_every_optional_field() -> None:
+    fields = set(ChatCompletionRequest.__struct_fields__) - {"model", "messages"}
+    assert chat(**dict.fromkeys(fields)) == [SamplingParams()]
+    fields = set(CompletionRequest.__struct_fields__) - {"model", "prompt"}
+    assert complete(**dict.fromkeys(fields)) == [SamplingParams(max_tokens=16)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ({"temperature": 0.5}, {"temperature": 0.5}),
+        ({"temperature": 0}, {"temperature": 0.0}),
+        ({"top_p": 0.9}, {"top_p": 0.9}),
+        ({"top_p": 0}, {"top_p": SMALLEST_TOP_P}),
+        ({"top_k": 5}, {"top_k": 5}),
+        ({"top_k": -1}, {"top_k": 0}),
+        ({"min_p": 0.1}, {"min_p": 0.1}),
+        ({"presence_penalty": 1.5}, {"presence_penalty": 1.5}),
+        ({"frequency_penalty": -1.5}, {"frequency_penalty": -1.5}),
+        ({"repetition_penalty": 1.2}, {"repetition_penalty": 1.2}),
+        ({"logit_bias": {"5": -100}}, {"logit_bias": {5: -100.0}}),
+        ({"seed": 7}, {"seed": 7}),
+        ({"stop": "x"}, {"stop": ("x",)}),
+        ({"stop": ["a", "b", "c", "d", "e"]}, {"stop": ("a", "b", "c", "d", "e")}),
+        ({"stop_token_ids": [1, 2]}, {"stop_token_ids": (1, 2)}),
+        ({"ignore_eos": True}, {"ignore_eos": True}),
+        ({"min_tokens": 3, "max_tokens": 9}, {"min_tokens": 3, "max_tokens": 9}),
+        ({"include_stop_str_in_output": True}, {"include_stop_str_in_output": True}),
+        ({"skip_special_tokens": False}, {"skip_special_tokens": False}),
+        ({"speculation": {"depth": 2, "method": "ngram"}}, {"speculation_depth": 2, "speculation_method": "ngram"}),
+        ({"speculation_depth": 0}, {"speculation_depth": 0}),
+    ],
+)
+def test_a_field_reaches_the_engine(sent: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert chat(**sent) == [SamplingParams(**expected)]
+    assert complete(**sent) == [SamplingParams(**({"max_tokens": 16} | expected))]
+
+
+@pytest.mark.parametrize(
+    ("sent", "max_tokens"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 6}, 6),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, 6),
+        ({"max_tokens": 5, "max_completion_tokens": None}, 5),
+    ],
+)
+def test_max_completion_tokens_wins_over_its_older_name(sent: dict[str, Any], max_tokens: int) -> None:
+    assert chat(**sent)[0].max_tokens == max_tokens
+
+
+def test_logprobs_are_a_switch_and_a_number_in_chat_and_a_number_in_completions() -> None:
+    assert chat(logprobs=True)[0].logprobs == 0
+    assert chat(logprobs=True, top_logprobs=20)[0].logprobs == 20
+    assert chat(logprobs=False)[0].logprobs is None
+    assert complete(logprobs=5)[0].logprobs == 5
+    assert complete(logprobs=0)[0].logprobs == 0
+
+
+def test_the_first_choice_has_the_requests_seed_and_the_others_their_own() -> None:
+    seeds = [params.seed for params in chat(n=4, seed=11)]
+    assert seeds[0] == 11
+    assert len(set(seeds)) == 4
+    assert seeds == [params.seed for params in chat(n=4, seed=11)]
+    assert [params.seed for params in chat(n=3)] == [None] * 3
+    assert all(0 <= (choice_seed(-5, index) or 0) < 2**63 for index in range(1, 50))
+
+
+@pytest.mark.parametrize(
+    ("sent", "param"),
+    [
+        ({"audio": {"voice": "x"}}, "audio"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"moderation": {"model": "x"}}, "moderation"),
+        ({"prediction": {"type": "content", "content": "x"}}, "prediction"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"function_call": {"name": "f"}}, "function_call"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
+        ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+        ({"tools": [TOOL, {"type": "custom", "custom": {}}]}, "tools[1].type"),
+    ],
+)
+def test_what_helix_cannot_do_is_refused_by_name(sent: dict[str, Any], param: str) -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        chat(**sent)
+    assert (caught.value.param, caught.value.code, caught.value.status) == (param, "unsupported_parameter", 400)
+
+
+@pytest.mark.parametrize(
+    ("sent", "param"),
+    [({"best_of": 2}, "best_of"), ({"suffix": "end"}, "suffix"), ({"echo": True, "logprobs": 1}, "echo")],
+)
+def test_what_helix_cannot_complete_is_refused_by_name(sent: dict[str, Any], param: str) -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        complete(**sent)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"modalities": ["text"]},
+        {"response_format": {"type": "text"}},
+        {"functions": []},
+        {"function_call": "auto"},
+        {"tools": [TOOL], "tool_choice": "auto", "parallel_tool_calls": True},
+        {"tools": [TOOL], "tool_choice": "none"},
+        {"metadata": {"a": "b"}, "store": True, "user": "u", "service_tier": "auto", "prompt_cache_key": "k"},
+        {"safety_identifier": "s", "reasoning_effort": "low", "verbosity": "high"},
+    ],
+)
+def test_what_asks_for_nothing_is_accepted(sent: dict[str, Any]) -> None:
+    assert chat(**sent) == [SamplingParams()]
+
+
+def test_harmless_values_of_refused_completion_fields_are_accepted() -> None:
+    assert complete(best_of=2, n=2, suffix="", echo=False) == [SamplingParams(max_tokens=16)] * 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "param"),
+    [
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"max_completion_tokens": 0}, "max_completion_tokens"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"presence_penalty": 2.5}, "presence_penalty"),
+        ({"logit_bias": {"5": 101}}, "logit_bias"),
+        ({"stop": ""}, "stop"),
+        ({"min_p": 1.5}, "min_p"),
+        ({"seed": 2**70}, "seed"),
+    ],
+)
+def test_a_bad_value_is_named_as_it_was_sent(sent: dict[str, Any], param: str) -> None:
+    with pytest.raises((InvalidRequestError, ApiError)) as caught:
+        chat(**sent)
+    assert caught.value.param == param  # type: ignore[union-attr]
+    assert param in str(caught.value) or param == "stop"
+
+
+def test_one_call_at_a_time_ends_behind_the_first() -> None:
+    assert chat(tools=[TOOL], parallel_tool_calls=False)[0].stop == ("</tool_call>",)
+    assert chat(parallel_tool_calls=False)[0].stop == ()
+
+
+def test_errors_of_a_completion_speak_of_its_prompt() -> None:
+    body = msgspec.convert({"model": "m", "prompt": "hi"}, CompletionRequest)
+    with pytest.raises(InvalidRequestError) as caught, named_as_sent(body):
+        raise InvalidRequestError("messages is bad", param="messages")
+    assert (caught.value.param, str(caught.value)) == ("prompt", "prompt is bad")
