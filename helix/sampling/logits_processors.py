@@ -15,6 +15,9 @@ from torch import Tensor
 
 _TINY = torch.finfo(torch.float32).tiny
 _LOWEST = torch.finfo(torch.float32).min
+_BISECTIONS = 8
+_SUM_ERROR = 1e-5
+_LOGIT_ERROR = 1e-4
 
 
 def apply_logit_bias(
@@ -144,23 +147,36 @@ def truncate(
 
 
 def _floors(logits: Tensor, top_k: Tensor, top_p: Tensor, min_p: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what to subtract before exp, and a logit below which no token of the row survives; [num_rows, 1] each.
-
-    Tokens less likely than (1 - top_p) / vocab_size have less than 1 - top_p together, so the nucleus is above; half of
-    it leaves room for rounding. With top_k this does not hold, as the nucleus is one of the renormalised rest.
-    """
+    """Return what to subtract before exp, and a logit below which no token of the row survives; [num_rows, 1] each."""
     device = logits.device
     shift = torch.zeros_like(logits[:, :1])
     floor = min_p.log().unsqueeze(-1).to(device)
     nucleus = ((top_p < 1) & (top_k == 0)).nonzero().squeeze(-1)
     if len(nucleus):
-        share = ((1 - top_p[nucleus]) / (2 * logits.shape[-1])).log().unsqueeze(-1).to(device)
+        normaliser, likely = _nucleus_floor(logits[nucleus.to(device)], top_p[nucleus].unsqueeze(-1).to(device))
         nucleus = nucleus.to(device)
-        # The largest logit is 0, so its log probability is minus the normaliser.
-        normaliser = -logits[nucleus].log_softmax(-1).amax(-1, keepdim=True)
         shift[nucleus] = normaliser
-        floor[nucleus] = torch.maximum(floor[nucleus], normaliser + share)
+        floor[nucleus] = torch.maximum(floor[nucleus], likely)
     if largest := int(top_k.max()):
         kth = logits.topk(largest).values.gather(-1, (top_k - 1).clamp_min(0).unsqueeze(-1).to(device))
         floor = torch.where((top_k > 0).unsqueeze(-1).to(device), kth, floor)
     return shift, floor
+
+
+def _nucleus_floor(logits: Tensor, top_p: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each row's normaliser and a logit just below its nucleus; [num_rows, 1] each.
+
+    Tokens less likely than (1 - top_p) / vocab_size have less than 1 - top_p together, so the nucleus is above; half of
+    it leaves room for rounding. From there bisection climbs while the tokens above still have top_p together. With
+    top_k this would not hold, as the nucleus is then one of the renormalised rest.
+    """
+    logprobs = logits.log_softmax(-1)
+    probs = logprobs.exp()
+    high = logprobs.amax(-1, keepdim=True)
+    normaliser = logits.amax(-1, keepdim=True) - high
+    low = ((1 - top_p) / (2 * logits.shape[-1])).log()
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        is_enough = (probs * (logprobs >= middle)).sum(-1, keepdim=True) > top_p + _SUM_ERROR
+        low, high = torch.where(is_enough, middle, low), torch.where(is_enough, high, middle)
+    return normaliser, normaliser + low - _LOGIT_ERROR
