@@ -1,0 +1,72 @@
+"""What the benchmarks ask: held-out chat, editing and code prompts of the built-in corpus.
+
+None of these prompts occurs in the built-in model's training. They are short, so answers of less than
+MIN_ANSWER_LEN tokens are left out: there is no decoding in them to measure. Every prompt is drawn by a fixed seed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle
+
+from helix import Tokenizer
+from helix.demo import facts, small_talk
+from helix.demo.example import Example, Split
+from helix.demo.tasks import FAMILIES
+
+MIN_ANSWER_LEN = 16
+SEED = 2026
+
+_DRAW: dict[str, Callable[[random.Random, Split], Example]] = {
+    "facts": facts.generate,
+    "small_talk": small_talk.generate,
+    **FAMILIES,
+}
+WORKLOADS = {
+    "chat": ("facts", "small_talk", "stories"),
+    "editing": ("editing",),
+    "code": ("code",),
+}
+"""Families of the corpus that each workload draws from in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One question as the engine sees it."""
+
+    token_ids: tuple[int, ...]
+    is_correct: Callable[[str], bool]
+    """Whether a text answers it rightly; meaningful for the built-in model alone."""
+
+
+def draw_prompts(workload: str, tokenizer: Tokenizer, num_prompts: int, *, seed: int = SEED) -> list[Prompt]:
+    """Return the first num_prompts different prompts of a workload; more of them begin with the same ones."""
+    prompts: dict[tuple[int, ...], Prompt] = {}
+    for example in _examples(workload, seed):
+        if len(tokenizer.encode(example.messages[-1].get("content") or "")) < MIN_ANSWER_LEN:
+            continue
+        token_ids = tuple(tokenizer.apply_chat_template(example.messages[:-1], tools=example.tools))
+        prompts.setdefault(token_ids, Prompt(token_ids, example.is_correct))
+        if len(prompts) == num_prompts:
+            break
+    return list(prompts.values())
+
+
+def long_prompt(tokenizer: Tokenizer, num_tokens: int, *, seed: int = SEED) -> tuple[int, ...]:
+    """Return the last num_tokens of a long conversation; for timing prefill, the answer means nothing."""
+    messages = []
+    token_ids: list[int] = []
+    for example in _examples("chat", seed):
+        messages += [message for message in example.messages if message["role"] != "system"]
+        token_ids = tokenizer.apply_chat_template([*messages, {"role": "user", "content": "Thanks!"}])
+        if len(token_ids) >= num_tokens:
+            break
+    return tuple(token_ids[-num_tokens:])
+
+
+def _examples(workload: str, seed: int) -> Iterator[Example]:
+    rng = random.Random(f"{seed}/{workload}")
+    for family in cycle(WORKLOADS[workload]):
+        yield _DRAW[family](rng, Split.HELD_OUT)
