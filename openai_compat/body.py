@@ -17,7 +17,7 @@ IGNORED_FIELDS_HEADER = "x-helix-ignored-fields"
 
 _AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
-_PLAIN_NAME = re.compile(r"[\w.-]{1,64}")
+_PLAIN_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 async def read_body(request: Request[Any, Any, Any], kind: type[RequestT]) -> tuple[RequestT, dict[str, str]]:

@@ -10,11 +10,11 @@ from typing import Any
 
 from helix import (
     ContextLengthExceededError,
+    EngineBusyError,
     EngineDeadError,
     EngineInfo,
     EngineStats,
     FinishReason,
-    HelixError,
     InvalidRequestError,
     RequestMetrics,
     RequestOutput,
@@ -89,9 +89,7 @@ class FakeEngine:
         draft_model: str | None = "fake/draft",
         max_model_len: int = 4096,
     ) -> None:
-        self.reply = reply
-        self.step_s = step_s
-        self.tokens_per_step = tokens_per_step
+        self._defaults = (reply, step_s, tokens_per_step)
         self.tokenizer = ByteTokenizer()
         self.info = EngineInfo(
             model=MODEL,
@@ -111,8 +109,13 @@ class FakeEngine:
             self_test_difference=0.0,
         )
         self.is_alive = False
-        self.refusal: HelixError | None = None
-        """Raised by the next generate."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was asked, and play as at first."""
+        self.reply, self.step_s, self.tokens_per_step = self._defaults
+        self.max_num_running = 1000
+        """One more is refused as busy."""
         self.failure_after: int | None = None
         """Steps after which every request dies."""
         self.prompts: list[str] = []
@@ -137,9 +140,8 @@ class FakeEngine:
     def generate(
         self, prompt_token_ids: Sequence[int], params: SamplingParams, *, request_id: str | None = None
     ) -> AsyncIterator[RequestOutput]:
-        if self.refusal is not None:
-            refusal, self.refusal = self.refusal, None
-            raise refusal
+        if len(self.running) >= self.max_num_running:
+            raise EngineBusyError("the queue is full", retry_after_s=2)
         if not prompt_token_ids:
             raise InvalidRequestError("the prompt is empty", param="prompt")
         vocab_size = self.tokenizer.vocab_size

@@ -24,8 +24,14 @@ def serve() -> Iterator[Callable[..., Server[FakeEngine]]]:
         yield start
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server[FakeEngine]]:
-    """A server with default settings, shared by the tests of a file."""
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[Server[FakeEngine]]:
     with running_server(FakeEngine(), ServerConfig(port=0)) as running:
         yield running
+
+
+@pytest.fixture
+def server(shared_server: Server[FakeEngine]) -> Iterator[Server[FakeEngine]]:
+    """A server with default settings, whose engine is as good as new."""
+    yield shared_server
+    shared_server.engine.reset()

@@ -1,0 +1,321 @@
+"""POST /v1/chat/completions over a socket, through OpenAI's own client where it can say what is meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import openai
+import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from tests.fakes import FakeEngine
+from tests.servers import Server
+
+HI: Any = [{"role": "user", "content": "hi"}]
+WEATHER: Any = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+CALL_TEXT = 'Let me look.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Graz"}}\n</tool_call>'
+Serve = Callable[..., Server[FakeEngine]]
+
+
+def events(text: str) -> list[Any]:
+    """Return the JSON documents of a stream that must end with [DONE]."""
+    frames = [frame.removeprefix("data: ") for frame in text.split("\n\n") if frame.startswith("data: ")]
+    assert frames[-1] == "[DONE]"
+    return [json.loads(frame) for frame in frames[:-1]]
+
+
+def test_a_whole_answer_has_every_required_key(server: Server[FakeEngine]) -> None:
+    response = server.chat(seed=3)
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    ChatCompletion.model_validate(body, strict=True)
+    assert body["object"] == "chat.completion"
+    assert body["id"].startswith("chatcmpl-")
+    assert body["model"] == "fake/model-1"
+    assert body["system_fingerprint"].startswith("fp_")
+    assert body["choices"] == [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "You said: hi (3)", "refusal": None},
+            "logprobs": None,
+            "finish_reason": "stop",
+        }
+    ]
+
+
+def test_usage_counts_the_prompt_once_and_the_ending_token_too(server: Server[FakeEngine]) -> None:
+    usage = server.chat(n=3).json()["usage"]
+    prompt_tokens = len("user: hi\nassistant: ")
+    completion_tokens = 3 * (len("You said: hi") + 1)
+    assert usage["prompt_tokens"] == prompt_tokens
+    assert usage["completion_tokens"] == completion_tokens
+    assert usage["total_tokens"] == prompt_tokens + completion_tokens
+    assert usage["prompt_tokens_details"]["cached_tokens"] == 1
+    assert usage["completion_tokens_details"]["accepted_prediction_tokens"] == 0
+
+
+def test_the_helix_object_says_what_speculation_did(server: Server[FakeEngine]) -> None:
+    helix = server.chat(n=2).json()["helix"]
+    assert (helix["method"], helix["depth"]) == ("auto", 4)
+    assert helix["drafted"] == sum(helix["drafted_per_position"]) > 0
+    assert helix["accepted"] == sum(helix["accepted_per_position"]) > 0
+    assert helix["by_proposer"] == {"draft": {"drafted": helix["drafted"], "accepted": helix["accepted"]}}
+    assert helix["acceptance_rate"] == pytest.approx(helix["accepted"] / helix["drafted"], abs=1e-5)
+    assert helix["mean_accepted_length"] > 1
+    assert {"queue_s", "ttft_s", "total_s", "tokens_per_s"} <= set(helix["timings"])
+
+
+def test_speculation_can_be_switched_off_and_tuned_per_request(server: Server[FakeEngine]) -> None:
+    off = server.chat(speculation={"enabled": False}).json()["helix"]
+    assert (off["method"], off["depth"], off["drafted"], off["acceptance_rate"]) == ("none", 0, 0, None)
+    assert server.chat(speculation_depth=0).json()["helix"]["drafted"] == 0
+    deep = server.chat(speculation={"depth": 9, "method": "ngram"}).json()["helix"]
+    assert (deep["method"], deep["depth"]) == ("ngram", 9)
+
+
+def test_a_bad_depth_is_named_as_it_was_sent(server: Server[FakeEngine]) -> None:
+    for fields, param in (
+        ({"speculation": {"depth": 17}}, "speculation.depth"),
+        ({"speculation_depth": 17}, "speculation_depth"),
+        ({"speculation": {"depth": "x"}}, "speculation.depth"),
+    ):
+        response = server.chat(**fields)
+        assert response.status_code == 400
+        assert response.json()["error"]["param"] == param
+
+
+def test_a_stream_says_role_once_content_in_pieces_and_finish_reason_last(server: Server[FakeEngine]) -> None:
+    response = server.chat(stream=True)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["x-accel-buffering"] == "no"
+    chunks = events(response.text)
+    for chunk in chunks:
+        ChatCompletionChunk.model_validate(chunk, strict=True)
+        assert "finish_reason" in chunk["choices"][0] and "logprobs" in chunk["choices"][0]
+        assert "usage" not in chunk
+    assert len({(chunk["id"], chunk["created"]) for chunk in chunks}) == 1
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    assert deltas[0] == {"role": "assistant", "content": ""}
+    assert all("role" not in delta for delta in deltas[1:])
+    assert "".join(delta.get("content", "") for delta in deltas) == "You said: hi"
+    assert deltas[-1] == {}
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks[-2:]] == [None, "stop"]
+    assert ["helix" in chunk for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+
+
+def test_usage_comes_last_and_is_null_before(server: Server[FakeEngine]) -> None:
+    chunks = events(server.chat(stream=True, stream_options={"include_usage": True}).text)
+    assert all(chunk["usage"] is None and "helix" not in chunk for chunk in chunks[:-1])
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"] == server.chat().json()["usage"]
+    assert chunks[-1]["helix"]["drafted"] > 0
+
+
+def test_the_sdk_reads_streams_of_several_choices(server: Server[FakeEngine]) -> None:
+    texts = ["", "", ""]
+    finished = []
+    for chunk in server.openai.chat.completions.create(model="model-1", messages=HI, n=3, seed=1, stream=True):
+        for choice in chunk.choices:
+            texts[choice.index] += choice.delta.content or ""
+            if choice.finish_reason:
+                finished.append(choice.index)
+    assert texts[0] == "You said: hi (1)"
+    assert len(set(texts)) == 3, "each choice has its own seed"
+    assert sorted(finished) == [0, 1, 2]
+
+
+def test_the_sdks_stream_helper_accumulates(server: Server[FakeEngine]) -> None:
+    with server.openai.chat.completions.stream(
+        model="model-1", messages=HI, stream_options={"include_usage": True}
+    ) as stream:
+        final = stream.get_final_completion()
+    assert final.choices[0].message.role == "assistant"
+    assert final.choices[0].message.content == "You said: hi"
+    assert final.usage is not None and final.usage.completion_tokens == len("You said: hi") + 1
+
+
+def test_choices_of_a_seed_are_the_same_again(server: Server[FakeEngine]) -> None:
+    def texts() -> list[str | None]:
+        answer = server.openai.chat.completions.create(model="model-1", messages=HI, n=4, seed=5)
+        return [choice.message.content for choice in answer.choices]
+
+    assert texts() == texts()
+
+
+def test_stop_and_length_have_their_reasons(server: Server[FakeEngine]) -> None:
+    stopped = server.chat(stop=[" hi", "zzz", "y", "x", "w"]).json()["choices"][0]
+    assert (stopped["message"]["content"], stopped["finish_reason"]) == ("You said:", "stop")
+    cut = server.chat(max_completion_tokens=3).json()["choices"][0]
+    assert (cut["message"]["content"], cut["finish_reason"]) == ("You", "length")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_logprobs_cover_the_text_and_not_the_ending_token(server: Server[FakeEngine], stream: bool) -> None:
+    response = server.chat(logprobs=True, top_logprobs=2, stream=stream)
+    if stream:
+        parts = [chunk["choices"][0]["logprobs"] for chunk in events(response.text)]
+        entries = [entry for part in parts if part for entry in part["content"]]
+    else:
+        logprobs = response.json()["choices"][0]["logprobs"]
+        assert logprobs["refusal"] is None
+        entries = logprobs["content"]
+    assert "".join(entry["token"] for entry in entries) == "You said: hi"
+    assert entries[0] == {
+        "token": "Y",
+        "bytes": [89],
+        "logprob": -0.25,
+        "top_logprobs": [
+            {"token": "Y", "bytes": [89], "logprob": -0.25},
+            {"token": "X", "bytes": [88], "logprob": -1.25},
+        ],
+    }
+
+
+def test_no_half_characters_travel_and_their_logprobs_do(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: "é€😀"
+    server.engine.tokens_per_step = 1
+    chunks = events(server.chat(stream=True, logprobs=True).text)
+    contents = [chunk["choices"][0]["delta"].get("content", "") for chunk in chunks]
+    assert "".join(contents) == "é€😀"
+    assert "\ufffd" not in "".join(contents)
+    entries = [e for c in chunks for e in (c["choices"][0]["logprobs"] or {}).get("content", [])]
+    assert bytes(byte for entry in entries for byte in entry["bytes"]).decode() == "é€😀"
+
+
+def test_the_engine_sees_the_rendered_conversation(server: Server[FakeEngine]) -> None:
+    server.chat(messages=[{"role": "developer", "content": "Be kind."}, *HI], temperature=0)
+    assert server.engine.prompts[-1] == "system: Be kind.\nuser: hi\nassistant: "
+    assert server.engine.params[-1].temperature == 0
+
+
+def test_tool_calls_are_parsed(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    answer = server.openai.chat.completions.create(model="model-1", messages=HI, tools=[WEATHER])
+    choice = answer.choices[0]
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.content == "Let me look."
+    assert choice.message.tool_calls is not None
+    (call,) = choice.message.tool_calls
+    assert call.type == "function" and call.id.startswith("call_")
+    assert (call.function.name, call.function.arguments) == ("weather", '{"city": "Graz"}')
+
+
+def test_tool_calls_stream_through_the_sdks_helper(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT + "\n" + CALL_TEXT
+    server.engine.tokens_per_step = 1
+    with server.openai.chat.completions.stream(model="model-1", messages=HI, tools=[WEATHER]) as stream:
+        final = stream.get_final_completion().choices[0]
+    assert final.finish_reason == "tool_calls"
+    assert final.message.tool_calls is not None
+    assert [call.function.arguments for call in final.message.tool_calls] == ['{"city": "Graz"}'] * 2
+    assert len({call.id for call in final.message.tool_calls}) == 2
+    assert final.message.content == "Let me look.Let me look."
+
+
+def test_calls_without_content_have_null_content(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT.removeprefix("Let me look.\n")
+    assert server.chat(tools=[WEATHER]).json()["choices"][0]["message"]["content"] is None
+
+
+@pytest.mark.parametrize("fields", [{}, {"tools": [WEATHER], "tool_choice": "none"}])
+def test_nothing_is_parsed_where_no_tool_may_be_called(server: Server[FakeEngine], fields: dict[str, Any]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    choice = server.chat(**fields).json()["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == (CALL_TEXT, "stop")
+    assert "tool_calls" not in choice["message"]
+    assert "tools:" not in server.engine.prompts[-1]
+
+
+def test_a_call_cut_off_by_the_limit_is_content(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    choice = server.chat(tools=[WEATHER], max_tokens=30).json()["choices"][0]
+    assert choice["finish_reason"] == "length"
+    assert choice["message"]["content"] == CALL_TEXT[:30]
+
+
+def test_one_call_at_a_time(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT + "\n" + CALL_TEXT
+    choice = server.chat(tools=[WEATHER], parallel_tool_calls=False).json()["choices"][0]
+    assert len(choice["message"]["tool_calls"]) == 1
+    assert choice["finish_reason"] == "tool_calls"
+
+
+def test_the_tier_is_told_when_one_was_asked_for(server: Server[FakeEngine]) -> None:
+    assert server.chat(service_tier="auto").json()["service_tier"] == "default"
+    assert "service_tier" not in server.chat().json()
+
+
+def test_unknown_fields_are_ignored_and_listed(server: Server[FakeEngine]) -> None:
+    response = server.chat(foo=1, bar={"a": 1}, temperature=0.5)
+    assert response.status_code == 200
+    assert response.headers["x-helix-ignored-fields"] == "foo, bar"
+    assert server.chat(stream=True, foo=1).headers["x-helix-ignored-fields"] == "foo"
+    assert "x-helix-ignored-fields" not in server.chat(speculation={"depth": 1}).headers
+
+
+@pytest.mark.parametrize("name", ["fake/model-1", "model-1", "gpt-x"])
+def test_the_model_answers_to_its_name_its_basename_and_aliases(serve: Serve, name: str) -> None:
+    server = serve(served_model_name=("gpt-x",))
+    assert server.chat(model=name).json()["model"] == "gpt-x"
+
+
+def test_an_unknown_model_is_not_found(server: Server[FakeEngine]) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        server.openai.chat.completions.create(model="gpt-99", messages=HI)
+    assert caught.value.code == "model_not_found"
+    assert "gpt-99" in caught.value.message and "fake/model-1" in caught.value.message
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_long_prompt_is_refused_with_both_numbers(server: Server[FakeEngine], stream: bool) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        server.openai.chat.completions.create(
+            model="model-1", messages=[{"role": "user", "content": "x" * 5000}], stream=stream
+        )
+    assert caught.value.code == "context_length_exceeded"
+    assert caught.value.param == "messages"
+    assert "4096" in caught.value.message and "5018" in caught.value.message
+
+
+def test_a_limit_beyond_the_context_is_named_as_it_was_sent(server: Server[FakeEngine]) -> None:
+    error = server.chat(max_completion_tokens=5000).json()["error"]
+    assert (error["code"], error["param"]) == ("context_length_exceeded", "max_completion_tokens")
+
+
+def test_a_template_that_refuses_is_a_bad_request(server: Server[FakeEngine]) -> None:
+    response = server.chat(messages=[{"role": "user", "content": "!refuse!"}])
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "messages"
+
+
+def test_a_busy_engine_is_429_and_nothing_keeps_running(server: Server[FakeEngine]) -> None:
+    server.engine.max_num_running = 2
+    with pytest.raises(openai.RateLimitError) as caught:
+        server.openai.chat.completions.create(model="model-1", messages=HI, n=3)
+    assert caught.value.response.headers["retry-after"] == "2"
+    assert not server.engine.running
+    assert len(server.engine.aborted) == 2
+
+
+def test_an_engine_that_dies_before_an_answer_is_500(server: Server[FakeEngine]) -> None:
+    server.engine.failure_after = 1
+    response = server.chat()
+    assert response.status_code == 500
+    assert response.json()["error"]["code"] == "engine_dead"
+    assert "died" not in response.text
+
+
+def test_an_engine_that_dies_in_a_stream_is_an_error_event(server: Server[FakeEngine]) -> None:
+    server.engine.failure_after = 2
+    received = []
+    with pytest.raises(openai.APIError) as caught:
+        for chunk in server.openai.chat.completions.create(model="model-1", messages=HI, stream=True):
+            received.append(chunk.choices[0].delta.content)
+    assert "".join(text or "" for text in received) == "You sa"
+    assert caught.value.code == "engine_dead"

@@ -1,0 +1,129 @@
+"""POST /v1/completions over a socket."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from openai.types import Completion
+
+from tests.fakes import FakeEngine
+from tests.servers import Server
+
+
+def events(text: str) -> list[Any]:
+    frames = [frame.removeprefix("data: ") for frame in text.split("\n\n") if frame.startswith("data: ")]
+    assert frames[-1] == "[DONE]"
+    return [json.loads(frame) for frame in frames[:-1]]
+
+
+def test_a_whole_answer_has_every_required_key(server: Server[FakeEngine]) -> None:
+    body = server.complete(seed=3, max_tokens=50).json()
+    Completion.model_validate(body, strict=True)
+    assert body["object"] == "text_completion"
+    assert body["id"].startswith("cmpl-")
+    assert body["choices"] == [{"index": 0, "text": "You said: hi (3)", "logprobs": None, "finish_reason": "stop"}]
+    assert body["usage"]["prompt_tokens"] == 2
+    assert body["helix"]["drafted"] > 0
+
+
+def test_sixteen_tokens_are_the_default(server: Server[FakeEngine]) -> None:
+    choice = server.complete(prompt="x" * 40).json()["choices"][0]
+    assert (len(choice["text"]), choice["finish_reason"]) == (16, "length")
+
+
+def test_choices_of_several_prompts_are_counted_prompt_by_prompt(server: Server[FakeEngine]) -> None:
+    answer = server.openai.completions.create(model="model-1", prompt=["a", "b"], n=2, seed=1, max_tokens=50)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2, 3]
+    texts = [choice.text for choice in answer.choices]
+    assert texts[0] == "You said: a (1)" and texts[2] == "You said: b (1)"
+    assert texts[1].startswith("You said: a (") and texts[3].startswith("You said: b (")
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens == 2
+    assert answer.usage.prompt_tokens_details is not None
+    assert answer.usage.prompt_tokens_details.cached_tokens == 2
+
+
+@pytest.mark.parametrize("prompt", [[104, 105], [[104, 105]]])
+def test_token_ids_are_prompts_too(server: Server[FakeEngine], prompt: Any) -> None:
+    answer = server.openai.completions.create(model="model-1", prompt=prompt)
+    assert answer.choices[0].text == "You said: hi"
+
+
+def test_a_token_id_outside_the_vocabulary_is_refused(server: Server[FakeEngine]) -> None:
+    for prompt in ([1, 5000], [-1], [10**30]):
+        response = server.complete(prompt=prompt)
+        assert response.status_code == 400
+        assert response.json()["error"]["param"] == "prompt"
+
+
+def test_streams_carry_the_same_text_in_pieces(server: Server[FakeEngine]) -> None:
+    chunks = events(server.complete(stream=True, max_tokens=50).text)
+    for chunk in chunks:
+        assert {"text", "index", "logprobs", "finish_reason"} == set(chunk["choices"][0])
+    assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == "You said: hi"
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks[-2:]] == [None, "stop"]
+    assert ["helix" in chunk for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+
+
+def test_usage_comes_last_in_a_stream(server: Server[FakeEngine]) -> None:
+    chunks = events(server.complete(stream=True, stream_options={"include_usage": True}).text)
+    assert all(chunk["usage"] is None for chunk in chunks[:-1])
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"]["completion_tokens"] == len("You said: hi") + 1
+    assert "helix" in chunks[-1]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_echo_puts_the_prompt_in_front_of_each_choice(server: Server[FakeEngine], stream: bool) -> None:
+    response = server.complete(prompt=["ab", "cd"], n=2, echo=True, stream=stream, max_tokens=3)
+    texts = [""] * 4
+    for part in events(response.text) if stream else [response.json()]:
+        for choice in part["choices"]:
+            texts[choice["index"]] += choice["text"]
+    assert texts == ["abYou", "abYou", "cdYou", "cdYou"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_logprobs_are_four_parallel_lists(server: Server[FakeEngine], stream: bool) -> None:
+    response = server.complete(logprobs=2, stream=stream)
+    parts = events(response.text) if stream else [response.json()]
+    lists = [part["choices"][0]["logprobs"] for part in parts if part["choices"][0]["logprobs"]]
+    merged = {key: [entry for one in lists for entry in one[key]] for key in lists[0]}
+    assert "".join(merged["tokens"]) == "You said: hi"
+    assert merged["text_offset"] == list(range(len("You said: hi")))
+    assert merged["token_logprobs"] == [-0.25] * len("You said: hi")
+    assert merged["top_logprobs"][0] == {"Y": -0.25, "X": -1.25}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({"best_of": 3}, "best_of", "unsupported_parameter"),
+        ({"suffix": "x"}, "suffix", "unsupported_parameter"),
+        ({"echo": True, "logprobs": 1}, "echo", "unsupported_parameter"),
+        ({"logprobs": 6}, "logprobs", "invalid_value"),
+        ({"prompt": []}, "prompt", "invalid_value"),
+        ({"prompt": ["a", 1]}, "prompt", "invalid_value"),
+        ({"prompt": {"a": 1}}, "prompt", "invalid_type"),
+        ({"max_tokens": 5000}, "max_tokens", "context_length_exceeded"),
+    ],
+)
+def test_bad_requests_name_the_field(server: Server[FakeEngine], fields: dict[str, Any], param: str, code: str) -> None:
+    response = server.complete(**fields)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["param"], error["code"]) == (param, code)
+
+
+def test_a_long_prompt_is_named_prompt(server: Server[FakeEngine]) -> None:
+    error = server.complete(prompt="x" * 5000, max_tokens=None).json()["error"]
+    assert error["code"] == "context_length_exceeded"
+    assert "4096" in error["message"]
+
+
+def test_a_missing_prompt_is_named(server: Server[FakeEngine]) -> None:
+    response = server.http.post("/v1/completions", json={"model": "model-1"})
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "prompt"
