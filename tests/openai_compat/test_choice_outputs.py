@@ -1,0 +1,81 @@
+"""Several engine requests as one stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from helix import EngineBusyError, FinishReason, RequestMetrics, RequestOutput, SamplingParams
+from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.errors import GenerationAborted
+from tests.fakes import FakeEngine
+
+PROMPTS = [[97], [98]]
+PARAMS = [SamplingParams(seed=1), SamplingParams(seed=2)]
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(test())
+
+
+def test_every_choice_of_every_prompt_comes_through() -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        texts = [""] * 4
+        with ChoiceOutputs(engine, PROMPTS, PARAMS, "a") as outputs:
+            assert engine.running == {"a-0", "a-1", "a-2", "a-3"}
+            while not outputs.is_finished:
+                for index, output in await outputs.take():
+                    texts[index] += output.text
+        assert texts == ["You said: a (1)", "You said: a (2)", "You said: b (1)", "You said: b (2)"]
+        assert engine.aborted == []
+
+    run(test)
+
+
+def test_silence_gives_an_empty_list_and_loses_nothing() -> None:
+    async def test() -> None:
+        with ChoiceOutputs(FakeEngine(step_s=0.05), PROMPTS[:1], PARAMS[:1], "a") as outputs:
+            assert await outputs.take(timeout_s=0.001) == []
+            ((index, output),) = await outputs.take()
+            assert (index, output.text) == (0, "You")
+
+    run(test)
+
+
+def test_leaving_aborts_what_still_runs() -> None:
+    async def test() -> None:
+        engine = FakeEngine(step_s=0.01)
+        with ChoiceOutputs(engine, PROMPTS, PARAMS, "a") as outputs:
+            await outputs.take()
+        assert sorted(engine.aborted) == ["a-0", "a-1", "a-2", "a-3"]
+        await asyncio.sleep(0.05)
+        assert not engine.running
+
+    run(test)
+
+
+def test_a_refused_choice_takes_the_others_with_it() -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        engine.max_num_running = 3
+        with pytest.raises(EngineBusyError):
+            ChoiceOutputs(engine, PROMPTS, PARAMS, "a")
+        assert not engine.running
+
+    run(test)
+
+
+def test_an_abort_by_the_engine_is_an_error() -> None:
+    class Aborting(FakeEngine):
+        async def _play(self, request_id: str, *rest: Any) -> AsyncIterator[RequestOutput]:
+            yield RequestOutput(request_id, "", (), None, FinishReason.ABORT, None, RequestMetrics(arrival_s=0))
+
+    async def test() -> None:
+        with pytest.raises(GenerationAborted), ChoiceOutputs(Aborting(), PROMPTS, PARAMS, "a") as outputs:
+            await outputs.take()
+
+    run(test)

@@ -1,0 +1,35 @@
+"""Settings are checked when built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from helix import ConfigError
+from openai_compat.config import ServerConfig
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"port": -1}, {"port": 65536}, {"max_request_mib": 0}, {"keep_alive_s": 0}, {"api_key": "schlüssel"}],
+)
+def test_bad_settings_are_refused_by_name(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        ServerConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("host", "api_key", "is_open"),
+    [
+        ("127.0.0.1", None, False),
+        ("127.0.0.2", None, False),
+        ("localhost", None, False),
+        ("::1", None, False),
+        ("0.0.0.0", None, True),
+        ("192.168.1.5", None, True),
+        ("0.0.0.0", "key", False),
+    ],
+)
+def test_open_means_reachable_from_elsewhere_without_a_key(host: str, api_key: str | None, is_open: bool) -> None:
+    assert ServerConfig(host=host, api_key=api_key).is_open_to_network is is_open

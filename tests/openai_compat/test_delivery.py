@@ -1,0 +1,117 @@
+"""A client that goes away, and one that waits: the engine must not compute for nobody, nor a proxy hang up."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeEngine
+from tests.servers import Server
+
+Serve = Callable[..., Server[FakeEngine]]
+LONG = "word " * 2000
+
+
+@pytest.fixture
+def slow(server: Server[FakeEngine]) -> Server[FakeEngine]:
+    """An engine that needs 20 seconds for an answer."""
+    server.engine.reply = lambda prompt, params: LONG
+    server.engine.step_s = 0.01
+    return server
+
+
+def send(server: Server[FakeEngine], path: str, **fields: Any) -> socket.socket:
+    """Send a request and return its connection, unread."""
+    body = json.dumps({"model": "model-1"} | fields).encode()
+    connection = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body)
+    return connection
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("path", "fields", "num_requests"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}], "n": 2}, 2),
+        ("/v1/completions", {"prompt": ["a", "b"], "n": 2, "max_tokens": 4000}, 4),
+    ],
+)
+def test_a_client_that_leaves_ends_its_requests(
+    slow: Server[FakeEngine], path: str, fields: dict[str, Any], num_requests: int, stream: bool
+) -> None:
+    with send(slow, path, stream=stream, **fields) as connection:
+        wait_until(lambda: len(slow.engine.running) == num_requests)
+        if stream:
+            assert b"200 OK" in connection.recv(4096)
+    wait_until(lambda: not slow.engine.running)
+    assert len(slow.engine.aborted) == num_requests
+    assert slow.http.get("/health").status_code == 200
+
+
+def test_a_client_that_leaves_at_once_ends_its_requests(slow: Server[FakeEngine]) -> None:
+    messages = [{"role": "user", "content": "hi"}]
+    for _ in range(10):
+        send(slow, "/v1/chat/completions", messages=messages, stream=True).close()
+    slow.engine.reply = lambda prompt, params: "short"
+    wait_until(lambda: not slow.engine.running)
+    assert slow.chat().status_code == 200
+    assert not slow.engine.running
+
+
+def test_the_sdk_ends_a_stream_by_closing_it(slow: Server[FakeEngine]) -> None:
+    stream = slow.openai.chat.completions.create(
+        model="model-1", messages=[{"role": "user", "content": "hi"}], stream=True
+    )
+    next(iter(stream))
+    stream.close()
+    wait_until(lambda: not slow.engine.running)
+    assert len(slow.engine.aborted) == 1
+
+
+def test_finished_requests_are_not_aborted(server: Server[FakeEngine]) -> None:
+    assert server.chat().status_code == server.chat(stream=True).status_code == 200
+    assert server.engine.aborted == []
+
+
+def test_first_tokens_arrive_before_the_last_are_computed(slow: Server[FakeEngine]) -> None:
+    started_s = time.monotonic()
+    with slow.openai.chat.completions.create(
+        model="model-1", messages=[{"role": "user", "content": "hi"}], stream=True
+    ) as stream:
+        next(iter(stream))
+    assert time.monotonic() - started_s < 10
+
+
+def test_a_silent_stream_says_that_it_lives(serve: Serve) -> None:
+    server = serve(FakeEngine(lambda prompt, params: "ok", step_s=0.5), keep_alive_s=0.1)
+    text = server.chat(stream=True).text
+    assert text.startswith(": ping\n\n: ping\n\n")
+    assert text.endswith("data: [DONE]\n\n")
+
+
+def test_a_reader_that_stalls_does_not_make_the_server_read_ahead(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: "x" * 3_000_000
+    server.engine.tokens_per_step = 1
+    with send(
+        server,
+        "/v1/chat/completions",
+        messages=[{"role": "user", "content": "hi"}],
+        stream=True,
+    ) as connection:
+        connection.recv(1024)
+        time.sleep(0.5)
+        assert server.engine.running, "nobody took the rest, so it was not fetched"
+    wait_until(lambda: not server.engine.running)
