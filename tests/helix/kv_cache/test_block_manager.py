@@ -350,6 +350,22 @@ def test_second_block_of_equal_content_takes_over_when_the_first_was_evicted() -
     assert acquire(manager, [1, 2, 3, 4]) == expected
 
 
+@pytest.mark.parametrize("announce", ["truncate", "make_writable"])
+def test_a_private_block_forgets_what_it_held_before_it_is_written_again(announce: str) -> None:
+    """Otherwise its next text would be taken for the one committed before."""
+    manager = BlockManager(8, 2)
+    commit_new(manager, [1, 2])
+    twin = commit_new(manager, [1, 2])
+    manager.mark_draft_computed(twin, 2)
+    if announce == "truncate":
+        manager.truncate(twin, 1)
+    else:
+        assert manager.make_writable(twin, 1, 2) == []
+    assert manager.num_draft_computed(twin, 2) == 0
+    manager.commit(twin, [1, 9], 2)
+    assert acquire(manager, [1, 9]) == twin
+
+
 def test_without_prefix_caching_nothing_is_findable() -> None:
     manager = BlockManager(4, 2, enable_prefix_caching=False)
     block_table = commit_new(manager, [1, 2, 3, 4])
