@@ -72,7 +72,7 @@ def server_config(options: argparse.Namespace) -> ServerConfig:
 def _serve(options: argparse.Namespace) -> int:
     engine_settings, server_settings = engine_config(options), server_config(options)
     from openai_compat.banner import banner
-    from openai_compat.server import bind, run
+    from openai_compat.server import DrainingServer, bind
 
     sock = bind(server_settings)
     from helix import AsyncEngine
@@ -84,7 +84,7 @@ def _serve(options: argparse.Namespace) -> int:
     name = server_settings.served_model_name[0] if server_settings.served_model_name else engine.info.model
     port = sock.getsockname()[1]
     print(banner(engine.info, server_settings, model=name, port=port, version=_version()), flush=True)
-    run(app, sock, server_settings)
+    DrainingServer(app, server_settings, end_requests=engine.shutdown).run(sockets=[sock])
     return 0
 
 

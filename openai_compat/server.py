@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from litestar import Litestar
@@ -13,6 +15,8 @@ from openai_compat.config import ServerConfig
 
 IDLE_CONNECTION_S = 75
 """Longer than clients keep idle connections, so that none is closed under a request on its way."""
+LAST_WORDS_S = 5
+"""Time for error events to reach clients whose requests were cut off."""
 
 
 def bind(config: ServerConfig) -> socket.socket:
@@ -34,16 +38,33 @@ def bind(config: ServerConfig) -> socket.socket:
     return sock
 
 
-def run(app: Litestar, sock: socket.socket, config: ServerConfig) -> None:
-    """Serve until SIGINT or SIGTERM; then running requests have config.shutdown_timeout_s to finish."""
-    settings = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        lifespan="on",
-        ws="none",
-        server_header=False,
-        timeout_keep_alive=IDLE_CONNECTION_S,
-        timeout_graceful_shutdown=config.shutdown_timeout_s,
-    )
-    uvicorn.Server(settings).run(sockets=[sock])
+class DrainingServer(uvicorn.Server):
+    """Lets running requests finish when it is told to stop, and ends those that take too long with an error.
+
+    uvicorn by itself would cut their connections, which clients cannot tell from a crash.
+    """
+
+    def __init__(self, app: Litestar, config: ServerConfig, *, end_requests: Callable[[], None]) -> None:
+        settings = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=IDLE_CONNECTION_S,
+            timeout_graceful_shutdown=config.shutdown_timeout_s + LAST_WORDS_S,
+        )
+        super().__init__(settings)
+        self._timeout_s = config.shutdown_timeout_s
+        self._end_requests = end_requests
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the door, wait for running requests, and leave; end_requests may block."""
+        ending = asyncio.create_task(self._end_in_time())
+        await super().shutdown(sockets)
+        ending.cancel()
+
+    async def _end_in_time(self) -> None:
+        await asyncio.sleep(self._timeout_s)
+        await asyncio.to_thread(self._end_requests)

@@ -168,7 +168,7 @@ class FakeEngine:
         metrics.scheduled_s = metrics.arrival_s
         try:
             for number, output in enumerate(self._outputs(request_id, params, reply, metrics)):
-                if self.failure_after == number:
+                if self.failure_after == number or not self.is_alive:
                     raise EngineDeadError("the fake engine died")
                 await asyncio.sleep(self.step_s)
                 if output.is_finished:

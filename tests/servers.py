@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import httpx
-import uvicorn
 from openai import OpenAI
 
 from openai_compat.app import create_app
 from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
-from openai_compat.server import bind
+from openai_compat.server import DrainingServer, bind
 
 EngineT = TypeVar("EngineT", bound=Engine)
 
@@ -27,6 +26,7 @@ class Server(Generic[EngineT]):
 
     engine: EngineT
     url: str
+    runner: DrainingServer
     api_key: str | None
     http: httpx.Client = field(init=False)
     openai: OpenAI = field(init=False)
@@ -50,20 +50,17 @@ class Server(Generic[EngineT]):
 def running_server(engine: EngineT, config: ServerConfig) -> Iterator[Server[EngineT]]:
     """Serve engine until the block ends."""
     sock = bind(config)
-    settings = uvicorn.Config(
-        create_app(engine, config), log_level="warning", lifespan="on", timeout_graceful_shutdown=1
-    )
-    uvicorn_server = uvicorn.Server(settings)
-    thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [sock]})
+    runner = DrainingServer(create_app(engine, config), config, end_requests=engine.shutdown)
+    thread = threading.Thread(target=runner.run, kwargs={"sockets": [sock]})
     thread.start()
-    while not uvicorn_server.started:
+    while not runner.started:
         time.sleep(0.005)
-    server = Server(engine, f"http://127.0.0.1:{sock.getsockname()[1]}", config.api_key)
+    server = Server(engine, f"http://127.0.0.1:{sock.getsockname()[1]}", runner, config.api_key)
     try:
         yield server
     finally:
         server.http.close()
         server.openai.close()
-        uvicorn_server.should_exit = True
+        runner.should_exit = True
         thread.join()
         sock.close()

@@ -17,13 +17,18 @@ PROMPTS = [[97], [98]]
 PARAMS = [SamplingParams(seed=1), SamplingParams(seed=2)]
 
 
+def started(engine: FakeEngine) -> FakeEngine:
+    engine.start()
+    return engine
+
+
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(test())
 
 
 def test_every_choice_of_every_prompt_comes_through() -> None:
     async def test() -> None:
-        engine = FakeEngine()
+        engine = started(FakeEngine())
         texts = [""] * 4
         with ChoiceOutputs(engine, PROMPTS, PARAMS, "a") as outputs:
             assert engine.running == {"a-0", "a-1", "a-2", "a-3"}
@@ -38,7 +43,7 @@ def test_every_choice_of_every_prompt_comes_through() -> None:
 
 def test_silence_gives_an_empty_list_and_loses_nothing() -> None:
     async def test() -> None:
-        with ChoiceOutputs(FakeEngine(step_s=0.05), PROMPTS[:1], PARAMS[:1], "a") as outputs:
+        with ChoiceOutputs(started(FakeEngine(step_s=0.05)), PROMPTS[:1], PARAMS[:1], "a") as outputs:
             assert await outputs.take(timeout_s=0.001) == []
             ((index, output),) = await outputs.take()
             assert (index, output.text) == (0, "You")
@@ -48,7 +53,7 @@ def test_silence_gives_an_empty_list_and_loses_nothing() -> None:
 
 def test_leaving_aborts_what_still_runs() -> None:
     async def test() -> None:
-        engine = FakeEngine(step_s=0.01)
+        engine = started(FakeEngine(step_s=0.01))
         with ChoiceOutputs(engine, PROMPTS, PARAMS, "a") as outputs:
             await outputs.take()
         assert sorted(engine.aborted) == ["a-0", "a-1", "a-2", "a-3"]
@@ -60,7 +65,7 @@ def test_leaving_aborts_what_still_runs() -> None:
 
 def test_a_refused_choice_takes_the_others_with_it() -> None:
     async def test() -> None:
-        engine = FakeEngine()
+        engine = started(FakeEngine())
         engine.max_num_running = 3
         with pytest.raises(EngineBusyError):
             ChoiceOutputs(engine, PROMPTS, PARAMS, "a")
@@ -75,7 +80,7 @@ def test_an_abort_by_the_engine_is_an_error() -> None:
             yield RequestOutput(request_id, "", (), None, FinishReason.ABORT, None, RequestMetrics(arrival_s=0))
 
     async def test() -> None:
-        with pytest.raises(GenerationAborted), ChoiceOutputs(Aborting(), PROMPTS, PARAMS, "a") as outputs:
+        with pytest.raises(GenerationAborted), ChoiceOutputs(started(Aborting()), PROMPTS, PARAMS, "a") as outputs:
             await outputs.take()
 
     run(test)

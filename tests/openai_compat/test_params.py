@@ -173,7 +173,8 @@ def test_harmless_values_of_refused_completion_fields_are_accepted() -> None:
 def test_a_bad_value_is_named_as_it_was_sent(sent: dict[str, Any], param: str) -> None:
     with pytest.raises((InvalidRequestError, ApiError)) as caught:
         chat(**sent)
-    assert caught.value.param == param  # type: ignore[union-attr]
+    assert isinstance(caught.value, InvalidRequestError | ApiError)
+    assert caught.value.param == param
     assert param in str(caught.value) or param == "stop"
 
 
