@@ -6,6 +6,7 @@ committed tokens and on one drafted token more than the row before, and so are i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -158,26 +159,25 @@ def forbidden_entries(spans: Sequence[RowSpan], vocab_size: int) -> ForbiddenEnt
 def _penalties_of(span: RowSpan, vocab_size: int) -> PenaltyEntries:
     """Count every token seen by a request, row by row: the tokens before the row, not those drafted after it."""
     params, request = span.params, span.request
-    output = np.array([*request.output_token_ids, *span.drafted[: span.skip]], dtype=np.int64)
-    drafted = np.array(span.drafted[span.skip :], dtype=np.int64)
+    output = Counter(request.output_token_ids)
+    output.update(span.drafted[: span.skip])
+    drafted = span.drafted[span.skip :]
     # Only the repetition penalty looks at the prompt, which may be long.
-    prompt = request.prompt_token_ids if params.repetition_penalty != 1 else []
-    output_ids, output_counts = np.unique(_within(output, vocab_size), return_counts=True)
-    prompt_ids = np.unique(_within(np.array(prompt, dtype=np.int64), vocab_size))
-    token_ids = np.union1d(np.union1d(output_ids, prompt_ids), _within(drafted, vocab_size))
+    prompt = set(request.prompt_token_ids) if params.repetition_penalty != 1 else set()
+    token_ids = [token_id for token_id in {*output, *prompt, *drafted} if 0 <= token_id < vocab_size]
 
-    counts = np.zeros((span.num_rows, len(token_ids)), dtype=np.float32)
-    counts[:, np.searchsorted(token_ids, output_ids)] = output_counts
+    counts = np.tile(np.array([output[token_id] for token_id in token_ids], np.float32), (span.num_rows, 1))
+    column = {token_id: number for number, token_id in enumerate(token_ids)}
     for row, token_id in enumerate(drafted, start=1):
-        counts[row:, token_ids == token_id] += 1
-    is_seen = (counts > 0) | np.isin(token_ids, prompt_ids, assume_unique=True)
+        if token_id in column:
+            counts[row:, column[token_id]] += 1
+    is_seen = (counts > 0) | np.array([token_id in prompt for token_id in token_ids], bool)
     repetition = np.where(is_seen, np.float32(params.repetition_penalty), np.float32(1))
-    shape = counts.size
     return PenaltyEntries(
         *_product(span.rows, token_ids),
         counts=counts.ravel(),
-        presence=np.full(shape, params.presence_penalty, dtype=np.float32),
-        frequency=np.full(shape, params.frequency_penalty, dtype=np.float32),
+        presence=np.full(counts.size, params.presence_penalty, dtype=np.float32),
+        frequency=np.full(counts.size, params.frequency_penalty, dtype=np.float32),
         repetition=repetition.ravel(),
     )
 
@@ -186,10 +186,6 @@ def _product(rows: range, token_ids: Sequence[int] | Ints) -> tuple[Ints, Ints]:
     """Pair every row with every token id."""
     row_array = np.arange(rows.start, rows.stop, dtype=np.int64)
     return np.repeat(row_array, len(token_ids)), np.tile(np.asarray(token_ids, dtype=np.int64), len(rows))
-
-
-def _within(token_ids: Ints, vocab_size: int) -> Ints:
-    return token_ids[(token_ids >= 0) & (token_ids < vocab_size)]
 
 
 def _num_rows(spans: Sequence[RowSpan]) -> list[int]:
