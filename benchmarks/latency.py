@@ -54,29 +54,30 @@ def gaps(runs: list[Run]) -> dict[str, float]:
 
 
 def outside(
-    arguments: Any, draft: str | None, prompts: list[Prompt], expected: list[tuple[int, ...]]
+    arguments: Any,
+    draft: str | None,
+    prompts: dict[str, list[Prompt]],
+    expected: dict[str, list[tuple[int, ...]]],
 ) -> list[dict[str, Any]]:
-    """Return what transformers' generate does with the prompts."""
+    """Return what transformers' generate does with the first prompts of each workload; expected is Helix's output."""
     rows = []
     for attention, dtype, assistances in (
         ("eager", "float32", ("none",)),
         ("sdpa", "float32", ("none", "draft", "prompt_lookup")),
         ("sdpa", "bfloat16", ("none",)),
     ):
-        baseline = TransformersBaseline(
-            model_path(arguments.model), draft, dtype=getattr(torch, dtype), attention=attention
-        )
+        folder = model_path(arguments.model)
+        baseline = TransformersBaseline(folder, draft, dtype=getattr(torch, dtype), attention=attention)
         for assistance in assistances:
             if assistance == "draft" and draft is None:
                 continue
-            depth = 8 if assistance == "prompt_lookup" else 4
-            some = prompts[: arguments.baseline_prompts]
-            result = baseline.generate(some, max_tokens=arguments.max_tokens, assistance=assistance, depth=depth)
-            num_equal = sum(a == b for a, b in zip(result.outputs, expected, strict=False))
-            rows.append(
-                {name: value for name, value in asdict(result).items() if name != "outputs"}
-                | {"num_equal": num_equal, "num_prompts": len(some)}
-            )
+            depth = arguments.ngram_depth if assistance == "prompt_lookup" else arguments.draft_depth
+            for name, part in prompts.items():
+                some = part[: arguments.baseline_prompts]
+                result = baseline.generate(some, max_tokens=arguments.max_tokens, assistance=assistance, depth=depth)
+                num_equal = sum(a == b for a, b in zip(result.outputs, expected[name], strict=False))
+                figures = {field: value for field, value in asdict(result).items() if field != "outputs"}
+                rows.append({"workload": name, **figures, "num_equal": num_equal, "num_prompts": len(some)})
         del baseline
     return rows
 
@@ -126,13 +127,18 @@ def main() -> None:
     if arguments.baseline_prompts:
         draft = engine.info.draft_model
         del engine
-        document["transformers"], rows = {}, []
-        for name, part in prompts.items():
-            document["transformers"][name] = outside(arguments, draft, part, plain_outputs[name])
-            for result in document["transformers"][name]:
-                row = [name, result["name"], number(result["ttft_ms"], 0), number(result["stream_tokens_per_s"], 1)]
-                row += [number(result["tokens_per_s"], 1), f"{result['num_equal']}/{result['num_prompts']}"]
-                rows.append(row)
+        document["transformers"] = outside(arguments, draft, prompts, plain_outputs)
+        rows = [
+            [
+                result["workload"],
+                result["name"],
+                number(result["ttft_ms"], 0),
+                number(result["stream_tokens_per_s"], 1),
+                number(result["tokens_per_s"], 1),
+                f"{result['num_equal']}/{result['num_prompts']}",
+            ]
+            for result in document["transformers"]
+        ]
         print("\nThe same weights and prompts in transformers' generate")
         print(table(["workload", "how", "TTFT ms", "tokens/s", "with prompt", "equal"], rows))
     print_json(document)
