@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from helix.demo import facts, small_talk
+from helix.demo import copying, facts, small_talk
 from helix.demo.example import Example, Split
 from helix.demo.tasks import FAMILIES
 from helix.demo.tokenizer import TURN_END, TURN_START
@@ -21,9 +21,21 @@ if TYPE_CHECKING:
 GENERATORS: dict[str, Callable[[random.Random, Split], Example]] = {
     "facts": facts.generate,
     "small_talk": small_talk.generate,
+    "copying": copying.generate,
     **FAMILIES,
 }
-WEIGHTS: dict[str, float] = dict.fromkeys(GENERATORS, 1.0)
+WEIGHTS: dict[str, float] = dict.fromkeys(GENERATORS, 1.0) | {
+    "facts": 1.5,
+    "copying": 2.5,
+    "small_talk": 0.7,
+    "editing": 1.5,
+    "lists": 1.5,
+    "extraction": 1.5,
+    "text": 1.2,
+    "code": 0.6,
+    "stories": 0.3,
+    "tool_use": 0.7,
+}
 """How often each generator is drawn, relative to the others."""
 MAX_LEN = 768
 """Longest conversation trained on, in tokens; longer ones are left out."""

@@ -1,0 +1,75 @@
+"""Words to be repeated, many of them nonsense: they cannot be guessed, so they teach to look back and copy."""
+
+from __future__ import annotations
+
+import random
+
+from helix.demo.example import Example, Split, exactly
+from helix.demo.tasks import words
+from helix.demo.tasks.draw import Pool
+
+
+def _split(line: str) -> list[str]:
+    return line.split()
+
+
+REQUESTS = {
+    Split.TRAIN: {
+        "Repeat: {}": None,
+        "Repeat this: {}": None,
+        "Say {}": None,
+        "Copy this:\n{}": None,
+        "Write this again:\n{}": None,
+        "{}\n\nRepeat that.": None,
+        "Write with commas: {}": ", ",
+        "One per line:\n{}": "\n",
+        "Write as a JSON list: {}": '", "',
+        "Join with spaces: {}": " ",
+    },
+    Split.HELD_OUT: {
+        "Please repeat: {}": None,
+        "Copy: {}": None,
+        "Say this again: {}": None,
+        "{}\n\nWrite that again.": None,
+        "Put each on its own line: {}": "\n",
+        "Turn into a list in JSON: {}": '", "',
+    },
+}
+"""How to ask, and the separator that the answer is to have; None: the one of the request."""
+SEPARATORS = (" ", " ", ", ", ", ", "\n", "\n- ", "-", "; ", "_", '", "', " and ")
+ONSETS = _split("b bl br c ch d dr f fl g gr h j k kl l m n p pr qu r s sh sp st t th tr v w x y z")
+NUCLEI = _split("a ai e ea ee i ie o oa oo ou u y")
+CODAS = ["", "b", "ck", "d", "g", "l", "ll", "m", "n", "nd", "ng", "p", "r", "rt", "s", "st", "t", "x"]
+POOLS = [pool for pool in vars(words).values() if isinstance(pool, Pool)]
+
+
+def nonsense(rng: random.Random) -> str:
+    """Return a word, name, number or sign that means nothing."""
+    form = rng.random()
+    if form < 0.3:
+        return str(rng.randrange(10 ** rng.randint(1, 4)))
+    if form < 0.35:
+        return "".join(rng.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", k=rng.randint(1, 6)))
+    syllables = rng.choice((1, 1, 2))
+    made = "".join(rng.choice(ONSETS) + rng.choice(NUCLEI) + rng.choice(CODAS) for _ in range(syllables))
+    return made.capitalize() if rng.random() < 0.2 else made
+
+
+def generate(rng: random.Random, split: Split) -> Example:
+    """Return a request to repeat one to ten words, and the words."""
+    share = rng.choice((0.1, 0.5, 0.9))
+    items = [
+        rng.choice(rng.choice(POOLS).seen) if rng.random() < share else nonsense(rng) for _ in range(rng.randint(1, 10))
+    ]
+    request, wanted = rng.choice(list(REQUESTS[split].items()))
+    separator = rng.choice(SEPARATORS)
+    asked, answer = join(items, separator), join(items, wanted or separator)
+    messages = [{"role": "user", "content": request.format(asked)}, {"role": "assistant", "content": answer}]
+    held_out = "phrasing" if split is Split.HELD_OUT else ""
+    return Example(kind="copying", messages=messages, is_correct=exactly(answer), held_out=held_out)
+
+
+def join(items: list[str], separator: str) -> str:
+    """Return the items with the separator between them, and around them where it is a list's."""
+    text = separator.join(items)
+    return f'["{text}"]' if separator == '", "' else text
