@@ -146,7 +146,7 @@ class BlockManagerMachine(RuleBasedStateMachine):
                         pool[destination * BLOCK_SIZE + offset] = text
 
 
-BlockManagerMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+BlockManagerMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestBlockManagerMachine = BlockManagerMachine.TestCase
 
 
