@@ -197,6 +197,13 @@ def test_make_writable_is_all_or_nothing() -> None:
     manager.check_integrity([block_table])
 
 
+def test_the_last_free_block_can_be_copied_into() -> None:
+    manager = BlockManager(2, 2)
+    block_table = commit_new(manager, [1, 2])
+    assert manager.make_writable(block_table, 1, 2) == [(0, 1)]
+    assert block_table == [1]
+
+
 def test_freed_blocks_are_reused_before_cached_ones_are_evicted() -> None:
     manager = BlockManager(4, 2)
     cached = commit_new(manager, [1, 2, 3, 4])
