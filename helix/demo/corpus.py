@@ -25,16 +25,16 @@ GENERATORS: dict[str, Callable[[random.Random, Split], Example]] = {
     **FAMILIES,
 }
 WEIGHTS: dict[str, float] = dict.fromkeys(GENERATORS, 1.0) | {
-    "facts": 1.5,
-    "copying": 2.5,
-    "small_talk": 0.7,
-    "editing": 1.5,
-    "lists": 1.5,
-    "extraction": 1.5,
-    "text": 1.2,
-    "code": 0.6,
+    "copying": 2.0,
+    "small_talk": 0.8,
+    "arithmetic": 1.4,
+    "lists": 2.0,
+    "editing": 1.4,
+    "extraction": 2.0,
+    "text": 1.6,
+    "code": 0.7,
     "stories": 0.3,
-    "tool_use": 0.7,
+    "tool_use": 0.8,
 }
 """How often each generator is drawn, relative to the others."""
 MAX_LEN = 768
@@ -85,7 +85,8 @@ def prompt(tokenizer: PreTrainedTokenizerFast, example: Example) -> list[int]:
     text = tokenizer.apply_chat_template(
         example.messages[:-1], tools=example.tools, tokenize=False, add_generation_prompt=True
     )
-    return tokenizer.encode(text, add_special_tokens=False)
+    token_ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    return token_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,9 +69,9 @@ class Attention(nn.Module):
         outputs = [
             F.scaled_dot_product_attention(qs[None], ks[None], vs[None], is_causal=True, enable_gqa=True)
             for qs, ks, vs in zip(
-                q.transpose(0, 1).split(lens, dim=1),
-                k.transpose(0, 1).split(lens, dim=1),
-                v.transpose(0, 1).split(lens, dim=1),
+                torch.split_with_sizes(q.transpose(0, 1), lens, dim=1),
+                torch.split_with_sizes(k.transpose(0, 1), lens, dim=1),
+                torch.split_with_sizes(v.transpose(0, 1), lens, dim=1),
                 strict=True,
             )
         ]
@@ -90,7 +90,8 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [num_tokens, hidden_size] to the same shape."""
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        output: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return output
 
 
 class Layer(nn.Module):
@@ -110,11 +111,15 @@ class Layer(nn.Module):
         if keep is not None:
             x, heads = x[keep], heads[keep]
         x = x + self.self_attn.o_proj(heads)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        output: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        return output
 
 
 class Llama(nn.Module):
     """A Llama over concatenated conversations; its state dict is LlamaForCausalLM's without the prefix `model.`."""
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(self, shape: Shape) -> None:
         """Initialise with normal weights; the projections back into the residual start near zero."""

@@ -26,9 +26,9 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     the usual iteration on the matrix itself.
     """
     x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = x / (x.norm() * 1.01 + 1e-7)
+    x = torch.div(x, torch.linalg.matrix_norm(x) * 1.01 + 1e-7)
     gram = x @ x.T
-    total = torch.eye(len(gram))
+    total: Tensor = gram
     for i, (a, b, c) in enumerate(POLAR_EXPRESS):
         factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal().add_(a)

@@ -104,7 +104,7 @@ class Trainer:
                 with torch.no_grad():
                     target_probs = teacher(*arguments, keep).softmax(-1)
                 loss = 0.2 * loss + 0.8 * F.cross_entropy(logits, target_probs, reduction="sum")
-            (loss / num_learned).backward()
+            torch.autograd.backward(loss / num_learned)
         for optimizer, lr in zip(self.optimizers, self.lrs, strict=True):
             optimizer.param_groups[0]["lr"] = lr * lr_scale
             optimizer.step()
