@@ -1,0 +1,68 @@
+"""LangChain's ChatOpenAI."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from helix import AsyncEngine
+from tests.servers import Server
+
+QUESTION = "What is speculative decoding?"
+
+
+@pytest.fixture
+def llm(server: Server[AsyncEngine]) -> Any:
+    return ChatOpenAI(
+        base_url=f"{server.url}/v1", api_key=SecretStr("none"), model="helix-demo", temperature=0, max_tokens=80
+    )
+
+
+def test_invoke_gives_an_answer_with_usage(llm: Any) -> None:
+    answer = llm.invoke([("system", "Answer in one sentence."), ("user", QUESTION)])
+    assert answer.content
+    assert answer.usage_metadata["output_tokens"] > 0
+    assert answer.response_metadata["finish_reason"] == "stop"
+
+
+def test_stream_gives_the_same_in_pieces(llm: Any) -> None:
+    parts = list(llm.stream(QUESTION))
+    assert len(parts) > 2
+    assert "".join(part.content for part in parts) == llm.invoke(QUESTION).content
+
+
+def test_limits_and_stops_are_passed(llm: Any) -> None:
+    assert llm.bind(max_tokens=3).invoke(QUESTION).response_metadata["finish_reason"] == "length"
+    assert "." not in llm.bind(stop=["."]).invoke(QUESTION).content
+
+
+def test_many_at_once(llm: Any) -> None:
+    answers = asyncio.run(llm.abatch([QUESTION] * 4))
+    assert len({answer.content for answer in answers}) == 1
+
+
+def test_extra_body_reaches_speculation(server: Server[AsyncEngine]) -> None:
+    llm: Any = ChatOpenAI(
+        base_url=f"{server.url}/v1",
+        api_key=SecretStr("none"),
+        model="helix-demo",
+        temperature=0,
+        max_tokens=80,
+        extra_body={"speculation": {"depth": 99}},
+    )
+    with pytest.raises(Exception, match=r"speculation\.depth"):
+        llm.invoke(QUESTION)
+
+
+def test_bound_tools_are_called(llm: Any) -> None:
+    def get_weather(city: str) -> str:
+        """Get the current weather in a city."""
+        return city
+
+    answer = llm.bind_tools([get_weather]).invoke("What is the weather in Vienna?")
+    (call,) = answer.tool_calls
+    assert (call["name"], call["args"]) == ("get_weather", {"city": "Vienna"})

@@ -1,0 +1,227 @@
+"""OpenAI's own client library."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from helix import AsyncEngine
+from tests.servers import Server
+
+MODEL = "helix-demo"
+QUESTION: Any = [{"role": "user", "content": "What is speculative decoding?"}]
+COUNT: Any = [{"role": "user", "content": "Count from 3 to 9."}]
+WEATHER: Any = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Get the current weather in a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def joined(chunks: Iterable[Any]) -> str:
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+
+
+def test_a_question_gets_a_sensible_answer(server: Server[AsyncEngine]) -> None:
+    answer = server.openai.chat.completions.create(model=MODEL, messages=QUESTION, temperature=0, max_tokens=200)
+    choice = answer.choices[0]
+    assert choice.message.content is not None and "draft" in choice.message.content
+    assert choice.finish_reason == "stop"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+def test_speculation_is_at_work_by_default_and_visible(server: Server[AsyncEngine]) -> None:
+    answer: Any = server.openai.chat.completions.create(model=MODEL, messages=QUESTION, temperature=0, max_tokens=60)
+    helix = answer.helix
+    assert helix["drafted"] > 0 and helix["accepted"] > 0
+    assert helix["mean_accepted_length"] > 1
+    assert sum(one["drafted"] for one in helix["by_proposer"].values()) == helix["drafted"]
+    assert helix["timings"]["ttft_s"] > 0
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        {"temperature": 0},
+        {"temperature": 1, "seed": 1},
+        {"temperature": 0.8, "top_p": 0.9, "seed": 2, "frequency_penalty": 0.5, "logit_bias": {"40": 2}},
+    ],
+)
+def test_speculation_changes_no_text(server: Server[AsyncEngine], sampling: Any) -> None:
+    """Lossless means: off, shallow, deep, by draft model and by n-gram, the same seed gives the same text."""
+    wishes = [
+        {"depth": 0},
+        {"depth": 1},
+        {"depth": 8, "method": "draft"},
+        {"depth": 8, "method": "ngram"},
+        {"enabled": True},
+    ]
+    texts = set()
+    for speculation in wishes:
+        answer = server.openai.chat.completions.create(
+            model=MODEL, messages=QUESTION, max_tokens=40, extra_body={"speculation": speculation}, **sampling
+        )
+        texts.add(answer.choices[0].message.content)
+    assert len(texts) == 1
+
+
+def test_a_stream_says_the_same_as_a_whole_answer(server: Server[AsyncEngine]) -> None:
+    whole = server.openai.chat.completions.create(model=MODEL, messages=COUNT, temperature=0, max_tokens=32)
+    stream = server.openai.chat.completions.create(
+        model=MODEL, messages=COUNT, temperature=0, max_tokens=32, stream=True, stream_options={"include_usage": True}
+    )
+    chunks: list[Any] = list(stream)
+    assert joined(chunks) == whole.choices[0].message.content
+    assert chunks[-1].usage is not None and whole.usage is not None
+    assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
+    assert chunks[-1].helix["drafted"] > 0
+    assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason
+
+
+def test_many_at_once_say_what_each_says_alone(server: Server[AsyncEngine]) -> None:
+    async def ask(client: AsyncOpenAI, number: int, stream: bool) -> str:
+        messages: Any = [{"role": "user", "content": f"Count from {number} to {number + 4}."}]
+        if stream:
+            parts = []
+            async for chunk in await client.chat.completions.create(
+                model=MODEL, messages=messages, seed=number, max_tokens=30, stream=True
+            ):
+                parts.append(chunk.choices[0].delta.content or "")
+            return "".join(parts)
+        answer = await client.chat.completions.create(model=MODEL, messages=messages, seed=number, max_tokens=30)
+        return answer.choices[0].message.content or ""
+
+    async def all_of_them() -> tuple[list[str], list[str]]:
+        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=60) as client:
+            together = await asyncio.gather(*(ask(client, number, number % 2 == 0) for number in range(8)))
+            alone = [await ask(client, number, False) for number in range(8)]
+            return list(together), alone
+
+    together, alone = asyncio.run(all_of_them())
+    assert together == alone
+
+
+def test_choices_differ_and_come_back_with_their_seed(server: Server[AsyncEngine]) -> None:
+    def texts() -> list[str | None]:
+        answer = server.openai.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "Tell me a story."}], n=3, seed=7, max_tokens=24
+        )
+        return [choice.message.content for choice in answer.choices]
+
+    first = texts()
+    assert len(set(first)) > 1
+    assert texts() == first
+
+
+def test_a_repeated_prompt_is_found_in_the_cache(server: Server[AsyncEngine]) -> None:
+    messages: Any = [{"role": "user", "content": "Please remember this sentence about the blue lamp. " * 8}]
+    usages = [
+        server.openai.chat.completions.create(model=MODEL, messages=messages, max_tokens=1).usage for _ in range(2)
+    ]
+    assert usages[1] is not None and usages[1].prompt_tokens_details is not None
+    assert (usages[1].prompt_tokens_details.cached_tokens or 0) >= 16
+
+
+def test_logprobs_spell_the_answer(server: Server[AsyncEngine]) -> None:
+    answer = server.openai.chat.completions.create(
+        model=MODEL, messages=COUNT, temperature=0, max_tokens=32, logprobs=True, top_logprobs=3
+    )
+    choice = answer.choices[0]
+    assert choice.logprobs is not None and choice.logprobs.content is not None
+    assert "".join(entry.token for entry in choice.logprobs.content) == choice.message.content
+    for entry in choice.logprobs.content:
+        assert entry.logprob <= 0
+        assert len(entry.top_logprobs) == 3
+        assert entry.top_logprobs[0].token == entry.token, "at temperature 0 the best token is the chosen one"
+
+
+def test_stop_cuts_before_the_string(server: Server[AsyncEngine]) -> None:
+    whole = server.openai.chat.completions.create(model=MODEL, messages=COUNT, temperature=0, max_tokens=32)
+    text = whole.choices[0].message.content or ""
+    stop = text[len(text) // 2 :][:3]
+    cut = server.openai.chat.completions.create(model=MODEL, messages=COUNT, temperature=0, max_tokens=32, stop=stop)
+    assert cut.choices[0].message.content == text[: text.index(stop)]
+    assert cut.choices[0].finish_reason == "stop"
+
+
+def test_a_limit_is_kept(server: Server[AsyncEngine]) -> None:
+    answer = server.openai.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_completion_tokens=5, extra_body={"ignore_eos": True}
+    )
+    assert answer.usage is not None and answer.usage.completion_tokens == 5
+    assert answer.choices[0].finish_reason == "length"
+
+
+def test_a_tool_is_called_and_its_result_used(server: Server[AsyncEngine]) -> None:
+    messages: Any = [{"role": "user", "content": "What is the weather in Vienna?"}]
+    first = server.openai.chat.completions.create(
+        model=MODEL, messages=messages, tools=[WEATHER], temperature=0, max_tokens=80
+    )
+    assert first.choices[0].finish_reason == "tool_calls"
+    assert first.choices[0].message.tool_calls is not None
+    call: Any = first.choices[0].message.tool_calls[0]
+    assert call.function.name == "get_weather"
+    assert "Vienna" in call.function.arguments
+    messages += [
+        first.choices[0].message.model_dump(exclude_none=True),
+        {"role": "tool", "tool_call_id": call.id, "content": '{"temperature": 21, "sky": "sunny"}'},
+    ]
+    second = server.openai.chat.completions.create(
+        model=MODEL, messages=messages, tools=[WEATHER], temperature=0, max_tokens=80
+    )
+    assert second.choices[0].finish_reason == "stop"
+    assert "21" in (second.choices[0].message.content or "")
+
+
+def test_legacy_completions_continue_text_and_token_ids(server: Server[AsyncEngine]) -> None:
+    token_ids = server.engine.tokenizer.encode("One two three")
+    for prompt in ("One two three", token_ids):
+        answer = server.openai.completions.create(model=MODEL, prompt=prompt, max_tokens=6, temperature=0, logprobs=2)
+        choice = answer.choices[0]
+        assert choice.logprobs is not None and choice.logprobs.tokens is not None
+        assert choice.text.startswith("".join(choice.logprobs.tokens)[:3])
+
+
+def test_models_are_listed_and_retrieved(server: Server[AsyncEngine]) -> None:
+    assert [model.id for model in server.openai.models.list()] == [MODEL]
+    assert server.openai.models.retrieve(MODEL).id == MODEL
+
+
+def test_errors_have_their_classes(server: Server[AsyncEngine]) -> None:
+    create = server.openai.chat.completions.create
+    with pytest.raises(openai.NotFoundError):
+        create(model="gpt-99", messages=QUESTION)
+    with pytest.raises(openai.BadRequestError) as too_long:
+        create(model=MODEL, messages=[{"role": "user", "content": "word " * 9000}])
+    assert too_long.value.code == "context_length_exceeded"
+    assert str(server.engine.info.max_model_len) in too_long.value.message
+    with pytest.raises(openai.BadRequestError) as bad_depth:
+        create(model=MODEL, messages=QUESTION, extra_body={"speculation": {"depth": 999}})
+    assert bad_depth.value.param == "speculation.depth"
+    with pytest.raises(openai.BadRequestError) as bad_bias:
+        create(model=MODEL, messages=QUESTION, logit_bias={"99999999": 1})
+    assert bad_bias.value.param == "logit_bias"
+
+
+def test_a_closed_stream_frees_its_blocks(server: Server[AsyncEngine]) -> None:
+    stream = server.openai.chat.completions.create(
+        model=MODEL, messages=QUESTION, stream=True, max_tokens=1500, extra_body={"ignore_eos": True}
+    )
+    next(iter(stream))
+    assert server.http.get("/health").json()["num_running"] >= 1
+    stream.close()
+    for _ in range(200):
+        health = server.http.get("/health").json()
+        if health["num_running"] == 0:
+            break
+    assert health["num_running"] == 0
+    assert health["num_free_blocks"] == health["num_blocks"]
