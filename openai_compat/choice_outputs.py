@@ -80,4 +80,12 @@ class ChoiceOutputs:
         self._fetches.clear()
 
     def _fetch(self, index: int) -> None:
-        self._fetches[asyncio.ensure_future(anext(self._outputs[index]))] = index
+        task = asyncio.ensure_future(anext(self._outputs[index]))
+        task.add_done_callback(_retrieve)
+        self._fetches[task] = index
+
+
+def _retrieve(task: asyncio.Task[RequestOutput]) -> None:
+    """Look at a task's error, so that asyncio does not report those of choices that fail together with another."""
+    if not task.cancelled():
+        task.exception()

@@ -79,7 +79,8 @@ def named_as_sent(request: SamplingFields) -> Iterator[None]:
 def _names_as_sent(request: SamplingFields) -> dict[str, str]:
     if not isinstance(request, ChatCompletionRequest):
         return {"messages": "prompt", "prompt_token_ids": "prompt"}
-    names = {"logprobs": "top_logprobs", "prompt": "messages", "prompt_token_ids": "messages"}
+    names = {name: f"chat_template_kwargs.{name}" for name in request.chat_template_kwargs or ()}
+    names |= {"logprobs": "top_logprobs", "prompt": "messages", "prompt_token_ids": "messages"}
     if request.max_completion_tokens is not None:
         names["max_tokens"] = "max_completion_tokens"
     return names

@@ -21,6 +21,9 @@ from openai_compat.schemas.messages import (
     ToolMessage,
 )
 
+_RESERVED_VARIABLES = {"self", "messages", "tools", "add_generation_prompt", "continue_final_message"}
+"""What the request itself says, in fields of its own."""
+
 
 def render_prompt(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> list[int]:
     """Return the ids of a conversation in the model's chat template.
@@ -38,8 +41,7 @@ def render_prompt(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> l
         value = getattr(request, name)
         if value is not None:
             extra.setdefault(name, value)
-    reserved = {"messages", "tools", "add_generation_prompt", "continue_final_message"} & extra.keys()
-    if reserved:
+    if reserved := _RESERVED_VARIABLES & extra.keys():
         raise InvalidParameter(
             "chat_template_kwargs", f"chat_template_kwargs must not contain {', '.join(sorted(reserved))}."
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from helix import EngineBusyError, FinishReason, RequestMetrics, RequestOutput, SamplingParams
+from helix import EngineBusyError, EngineDeadError, FinishReason, RequestMetrics, RequestOutput, SamplingParams
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.errors import GenerationAborted
 from tests.fakes import FakeEngine
@@ -84,3 +85,17 @@ def test_an_abort_by_the_engine_is_an_error() -> None:
             await outputs.take()
 
     run(test)
+
+
+def test_choices_that_fail_together_are_one_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        engine = started(FakeEngine())
+        engine.failure_after = 1
+        with pytest.raises(EngineDeadError), ChoiceOutputs(engine, PROMPTS, PARAMS, "a") as outputs:
+            while True:
+                await outputs.take()
+                await asyncio.sleep(0.01)
+
+    run(test)
+    gc.collect()
+    assert caplog.text == ""

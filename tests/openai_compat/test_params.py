@@ -188,3 +188,11 @@ def test_errors_of_a_completion_speak_of_its_prompt() -> None:
     with pytest.raises(InvalidRequestError) as caught, named_as_sent(body):
         raise InvalidRequestError("messages is bad", param="messages")
     assert (caught.value.param, str(caught.value)) == ("prompt", "prompt is bad")
+
+
+def test_errors_of_the_template_speak_of_its_variables() -> None:
+    fields = {"chat_template_kwargs": {"tokenize": True}, "messages": [{"role": "user", "content": "hi"}]}
+    body = msgspec.convert({"model": "m"} | fields, ChatCompletionRequest)
+    with pytest.raises(InvalidRequestError) as caught, named_as_sent(body):
+        raise InvalidRequestError("tokenize is not for you", param="tokenize")
+    assert caught.value.param == "chat_template_kwargs.tokenize"

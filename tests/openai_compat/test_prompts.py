@@ -101,9 +101,10 @@ def test_template_variables_are_passed_on() -> None:
     assert text.startswith("enable_thinking=False\nreasoning_effort=low\n")
 
 
-def test_template_variables_cannot_replace_the_conversation() -> None:
+@pytest.mark.parametrize("name", ["messages", "tools", "add_generation_prompt", "self"])
+def test_template_variables_cannot_replace_the_conversation(name: str) -> None:
     with pytest.raises(InvalidParameter) as caught:
-        shown({"role": "user", "content": "hi"}, chat_template_kwargs={"messages": []})
+        shown({"role": "user", "content": "hi"}, chat_template_kwargs={name: []})
     assert caught.value.param == "chat_template_kwargs"
 
 
