@@ -21,6 +21,7 @@ def parser(module: str, doc: str | None) -> argparse.ArgumentParser:
     result.add_argument("--prompts", type=int, default=12, help="prompts of each workload, all rounds together")
     result.add_argument("--rounds", type=int, default=3, help="rounds; ratios are medians over them")
     result.add_argument("--max-tokens", type=int, default=128, help="longest answer")
+    result.add_argument("--ngram-min", type=int, default=SpeculativeConfig().ngram_min, help="shortest n-gram to match")
     result.add_argument("--quick", action="store_true", help="two short rounds, to see that everything runs")
     return result
 
@@ -41,6 +42,6 @@ def load_engine(arguments: argparse.Namespace) -> LLMEngine:
         EngineConfig(
             model=ModelConfig(model=arguments.model, dtype=arguments.dtype, num_threads=arguments.threads),
             scheduler=SchedulerConfig(),
-            speculative=SpeculativeConfig(draft_model=arguments.draft_model),
+            speculative=SpeculativeConfig(draft_model=arguments.draft_model, ngram_min=arguments.ngram_min),
         )
     )

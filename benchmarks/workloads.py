@@ -1,7 +1,7 @@
 """What the benchmarks ask: held-out chat, editing and code prompts of the built-in corpus.
 
-None of these prompts occurs in the built-in model's training. They are short, so answers of less than
-MIN_ANSWER_LEN tokens are left out: there is no decoding in them to measure. Every prompt is drawn by a fixed seed.
+None of these prompts occurs in the built-in model's training. Most of them have short answers; those of less than
+MIN_ANSWER_LEN tokens are left out, because there is no decoding in them to measure. Prompts are drawn by a fixed seed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from helix.demo import facts, small_talk
 from helix.demo.example import Example, Split
 from helix.demo.tasks import FAMILIES
 
-MIN_ANSWER_LEN = 16
+MIN_ANSWER_LEN = {"chat": 16, "editing": 32, "code": 16}
+"""By workload; a text worth editing is longer than a greeting."""
 SEED = 2026
 
 _DRAW: dict[str, Callable[[random.Random, Split], Example]] = {
@@ -45,7 +46,7 @@ def draw_prompts(workload: str, tokenizer: Tokenizer, num_prompts: int, *, seed:
     """Return the first num_prompts different prompts of a workload; more of them begin with the same ones."""
     prompts: dict[tuple[int, ...], Prompt] = {}
     for example in _examples(workload, seed):
-        if len(tokenizer.encode(example.messages[-1].get("content") or "")) < MIN_ANSWER_LEN:
+        if len(tokenizer.encode(example.messages[-1].get("content") or "")) < MIN_ANSWER_LEN[workload]:
             continue
         token_ids = tuple(tokenizer.apply_chat_template(example.messages[:-1], tools=example.tools))
         prompts.setdefault(token_ids, Prompt(token_ids, example.is_correct))
