@@ -25,15 +25,14 @@ GENERATORS: dict[str, Callable[[random.Random, Split], Example]] = {
     **FAMILIES,
 }
 WEIGHTS: dict[str, float] = dict.fromkeys(GENERATORS, 1.0) | {
-    "copying": 2.0,
-    "small_talk": 0.8,
-    "arithmetic": 1.4,
-    "lists": 2.0,
-    "editing": 1.4,
-    "extraction": 2.0,
-    "text": 1.6,
-    "code": 0.7,
-    "stories": 0.3,
+    "facts": 2.0,
+    "arithmetic": 1.2,
+    "lists": 1.5,
+    "editing": 1.2,
+    "extraction": 1.5,
+    "text": 1.2,
+    "code": 0.8,
+    "stories": 0.5,
     "tool_use": 0.8,
 }
 """How often each generator is drawn, relative to the others."""
