@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from helix import EngineInfo, InvalidRequestError, SamplingParams
 from openai_compat.errors import InvalidParameter, UnsupportedParameter
+from openai_compat.prompts import template_tools
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from openai_compat.schemas.sampling import SamplingFields
@@ -97,8 +98,8 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo) -> SamplingPa
         raise InvalidParameter("top_logprobs", "top_logprobs is only allowed when logprobs is true.")
     max_tokens = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
     stop = _stop_strings(request)
-    if request.tools and request.parallel_tool_calls is False:
-        stop = (*stop, CLOSE)
+    if request.parallel_tool_calls is False and template_tools(request):
+        stop = (*stop, CLOSE)  # behind the first call there is no second
     return _params(
         request,
         info,

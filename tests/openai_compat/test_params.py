@@ -181,6 +181,7 @@ def test_a_bad_value_is_named_as_it_was_sent(sent: dict[str, Any], param: str) -
 def test_one_call_at_a_time_ends_behind_the_first() -> None:
     assert chat(tools=[TOOL], parallel_tool_calls=False)[0].stop == ("</tool_call>",)
     assert chat(parallel_tool_calls=False)[0].stop == ()
+    assert chat(tools=[TOOL], tool_choice="none", parallel_tool_calls=False)[0].stop == ()
 
 
 def test_errors_of_a_completion_speak_of_its_prompt() -> None:

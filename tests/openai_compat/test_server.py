@@ -36,7 +36,7 @@ def test_a_stream_that_takes_too_long_ends_with_an_error_event(serve: Serve) -> 
         for _ in server.openai.completions.create(model="model-1", prompt="hi", max_tokens=3000, stream=True):
             server.runner.should_exit = True
     assert caught.value.code == "engine_dead"
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 15
 
 
 def test_a_free_port_is_taken_for_port_0_and_a_taken_one_refused() -> None:
