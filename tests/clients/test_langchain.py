@@ -59,10 +59,8 @@ def test_extra_body_reaches_speculation(server: Server[AsyncEngine]) -> None:
 
 
 def test_bound_tools_are_called(llm: Any) -> None:
-    def get_weather(city: str) -> str:
-        """Get the current weather in a city."""
-        return city
-
-    answer = llm.bind_tools([get_weather]).invoke("What is the weather in Vienna?")
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    function = {"name": "get_weather", "description": "Get the weather in a city", "parameters": parameters}
+    answer = llm.bind_tools([{"type": "function", "function": function}]).invoke("What is the weather in Vienna?")
     (call,) = answer.tool_calls
     assert (call["name"], call["args"]) == ("get_weather", {"city": "Vienna"})

@@ -20,7 +20,7 @@ WEATHER: Any = {
     "type": "function",
     "function": {
         "name": "get_weather",
-        "description": "Get the current weather in a city.",
+        "description": "Get the weather in a city",
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
@@ -113,7 +113,7 @@ def test_many_at_once_say_what_each_says_alone(server: Server[AsyncEngine]) -> N
 def test_choices_differ_and_come_back_with_their_seed(server: Server[AsyncEngine]) -> None:
     def texts() -> list[str | None]:
         answer = server.openai.chat.completions.create(
-            model=MODEL, messages=[{"role": "user", "content": "Tell me a story."}], n=3, seed=7, max_tokens=24
+            model=MODEL, messages=[{"role": "user", "content": "Tell me a story."}], n=3, seed=7, max_tokens=32
         )
         return [choice.message.content for choice in answer.choices]
 
@@ -173,7 +173,7 @@ def test_a_tool_is_called_and_its_result_used(server: Server[AsyncEngine]) -> No
     assert "Vienna" in call.function.arguments
     messages += [
         first.choices[0].message.model_dump(exclude_none=True),
-        {"role": "tool", "tool_call_id": call.id, "content": '{"temperature": 21, "sky": "sunny"}'},
+        {"role": "tool", "tool_call_id": call.id, "content": '{"condition": "sunny", "temperature": 21}'},
     ]
     second = server.openai.chat.completions.create(
         model=MODEL, messages=messages, tools=[WEATHER], temperature=0, max_tokens=80
