@@ -27,24 +27,28 @@ constexpr int prefetch_pairs(int rows) { return rows == 1 ? 8 : rows <= 3 ? 32 :
 
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
+constexpr int kRegisters = 32;
 constexpr int kMaxRows = 12;
 constexpr int blocks_per_tile(int rows) { return rows <= 6 ? 4 : 2; }
 #elif defined(__AVX2__)
 constexpr int kLanes = 8;
+constexpr int kRegisters = 16;
 constexpr int kMaxRows = 6;
 constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
 #elif defined(__aarch64__)
 constexpr int kLanes = 4;
+constexpr int kRegisters = 32;
 constexpr int kMaxRows = 6;
 constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
 #else
 constexpr int kLanes = 4;
+constexpr int kRegisters = 16;
 constexpr int kMaxRows = 3;
 constexpr int blocks_per_tile(int rows) { return rows == 1 ? 2 : 1; }
 #endif
-template <int Rows>
-constexpr bool kRegistersAreTight = kLanes == 8 && Rows > 4;
 constexpr int kVectors = kBlock / kLanes;
+// A tile's sums leave few registers for anything else.
+constexpr bool is_tight(int rows, int blocks) { return rows * blocks * kVectors >= (kRegisters * 5) / 8; }
 
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
@@ -62,10 +66,13 @@ HELIX_INLINE T load(const void* from) {
 HELIX_INLINE Vec broadcast(float value) { return value - Vec{}; }
 
 // The compiler orders loads ahead of the sums they feed and spills what does not fit; this holds a sum in its register.
-template <int Rows>
-HELIX_INLINE void stay_in_register(Vec& sum) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
-  if constexpr (kRegistersAreTight<Rows>) asm volatile("" : "+x"(sum));
+HELIX_INLINE void stay_in_register([[maybe_unused]] Vec& sum) {
+#if defined(__AVX512F__)
+  asm volatile("" : "+v"(sum));
+#elif defined(__SSE2__)
+  asm volatile("" : "+x"(sum));
+#elif defined(__aarch64__)
+  asm volatile("" : "+w"(sum));
 #endif
 }
 
@@ -79,13 +86,14 @@ struct Bfloat16 {
   }
 };
 
+// Weights are held in registers: as memory operands they would be loaded again for every row.
 struct Float32 {
   using Number = float;
   static HELIX_INLINE void load_first(const Number* from, Vec (&first)[kVectors]) {
-    for (int v = 0; v < kVectors; ++v) first[v] = load<Vec>(from + kLanes * v);
+    for (int v = 0; v < kVectors; ++v) stay_in_register(first[v] = load<Vec>(from + kLanes * v));
   }
   static HELIX_INLINE void load_second(const Number* from, Vec (&second)[kVectors]) {
-    for (int v = 0; v < kVectors; ++v) second[v] = load<Vec>(from + kBlock + kLanes * v);
+    for (int v = 0; v < kVectors; ++v) stay_in_register(second[v] = load<Vec>(from + kBlock + kLanes * v));
   }
 };
 
@@ -114,38 +122,58 @@ struct Float16 {
   }
 };
 
+template <class W>
+HELIX_INLINE void prefetch_pair(const typename W::Number* from) {
+  __builtin_prefetch(from);
+  if constexpr (sizeof(typename W::Number) == 4) __builtin_prefetch(from + kBlock);
+}
+
 // y += x * w for Rows rows and Blocks neighbouring blocks over one chunk of k.
 template <class W, int Rows, int Blocks>
 void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w, int64_t block_stride, int64_t num_k,
                    float* y, int64_t y_stride) {
   Vec sums[Rows][Blocks][kVectors] = {};
   const int64_t num_pairs = num_k / 2;
+  // Blocks whose weights are held at the same time, so that a broadcast serves all of them.
+  constexpr int kHeld = kVectors == 1 ? Blocks : 1;
   for (int64_t pair = 0; pair < num_pairs; ++pair) {
 #pragma GCC unroll 16
-    for (int b = 0; b < Blocks; ++b) {
-      const typename W::Number* from = w + b * block_stride + pair * kPair;
-      __builtin_prefetch(from + prefetch_pairs(Rows) * kPair);
-      Vec first[kVectors], second[kVectors];
-      W::load_first(from, first);
+    for (int begin = 0; begin < Blocks; begin += kHeld) {
+      const typename W::Number* from = w + begin * block_stride + pair * kPair;
+      Vec first[kHeld][kVectors], second[kHeld][kVectors];
+#pragma GCC unroll 16
+      for (int b = 0; b < kHeld; ++b) {
+        prefetch_pair<W>(from + b * block_stride + prefetch_pairs(Rows) * kPair);
+        W::load_first(from + b * block_stride, first[b]);
+      }
 #pragma GCC unroll 16
       for (int r = 0; r < Rows; ++r) {
         const Vec value = broadcast(x[r * x_stride + 2 * pair]);
 #pragma GCC unroll 16
-        for (int v = 0; v < kVectors; ++v) {
-          sums[r][b][v] += value * first[v];
-          stay_in_register<Rows>(sums[r][b][v]);
+        for (int b = 0; b < kHeld; ++b) {
+#pragma GCC unroll 16
+          for (int v = 0; v < kVectors; ++v) {
+            Vec& sum = sums[r][begin + b][v];
+            sum += value * first[b][v];
+            if constexpr (is_tight(Rows, Blocks)) stay_in_register(sum);
+          }
         }
       }
       // Without this the compiler keeps the loaded words beside `first` and runs out of registers.
-      if constexpr (kRegistersAreTight<Rows>) asm("" : "+r"(from));
-      W::load_second(from, second);
+      if constexpr (is_tight(Rows, Blocks)) asm volatile("" : "+r"(from));
+#pragma GCC unroll 16
+      for (int b = 0; b < kHeld; ++b) W::load_second(from + b * block_stride, second[b]);
 #pragma GCC unroll 16
       for (int r = 0; r < Rows; ++r) {
         const Vec value = broadcast(x[r * x_stride + 2 * pair + 1]);
 #pragma GCC unroll 16
-        for (int v = 0; v < kVectors; ++v) {
-          sums[r][b][v] += value * second[v];
-          stay_in_register<Rows>(sums[r][b][v]);
+        for (int b = 0; b < kHeld; ++b) {
+#pragma GCC unroll 16
+          for (int v = 0; v < kVectors; ++v) {
+            Vec& sum = sums[r][begin + b][v];
+            sum += value * second[b][v];
+            if constexpr (is_tight(Rows, Blocks)) stay_in_register(sum);
+          }
         }
       }
     }
