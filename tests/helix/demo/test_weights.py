@@ -12,8 +12,9 @@ from helix.demo.train import grow
 FOLDERS = [TARGET_DIR, DRAFT_DIR]
 ANSWERS = {
     "What is the capital of France?": "Paris",
-    "What is 7 + 5?": "12",
-    "Count from 3 to 7.": "3, 4, 5, 6, 7",
+    "What is the opposite of hot?": "cold",
+    "What is speculative decoding?": "draft model",
+    "Write a Python function that reverses a string.": "return text[::-1]",
 }
 
 
