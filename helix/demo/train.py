@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from tqdm import tqdm
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -143,6 +144,9 @@ def train(arguments: argparse.Namespace) -> None:
     path = arguments.runs / f"{arguments.name or name}.pt"
     if path.exists():
         trainer.load(path)
+    elif arguments.init:
+        weights = load_file(arguments.init / "model.safetensors")
+        trainer.model.load_state_dict({key.removeprefix("model."): value for key, value in weights.items()})
     teacher = None
     if arguments.teacher:
         teacher = load_model(arguments.teacher)
@@ -180,8 +184,9 @@ def load_model(path: Path) -> Llama:
 
 
 def load_tokenizer(runs: Path) -> PreTrainedTokenizerFast:
-    """Return the tokenizer that `tokenizer` trained."""
-    return AutoTokenizer.from_pretrained(runs / "tokenizer")
+    """Return the tokenizer that `tokenizer` trained, or else the exported one."""
+    trained = runs / "tokenizer"
+    return AutoTokenizer.from_pretrained(trained if trained.exists() else TARGET_DIR)
 
 
 def make_tokenizer(arguments: argparse.Namespace) -> None:
@@ -267,6 +272,7 @@ def parse_arguments() -> argparse.Namespace:
     for name in SHAPES:
         command = commands.add_parser(name, help=f"train the {name}, or go on from its checkpoint")
         command.add_argument("--name", help="name of checkpoint and log, if not the model's")
+        command.add_argument("--init", type=Path, help="exported folder to start from where there is no checkpoint")
         command.add_argument("--tokens", type=int, default=6_000_000, help="tokens to have seen at the end")
         command.add_argument("--decay-tokens", type=int, default=1_200_000, help="of them, with a falling rate")
         command.add_argument("--layers", type=int, help="depth; a shallower checkpoint is grown to it")
