@@ -137,6 +137,7 @@ def grow(model: Llama, num_layers: int) -> Llama:
 def train(arguments: argparse.Namespace) -> None:
     """Train the target or the draft until it has seen the tokens asked for."""
     name = arguments.command
+    arguments.runs.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads)
     tokenizer = load_tokenizer(arguments.runs)
     shape = replace(SHAPES[name], num_layers=arguments.layers or SHAPES[name].num_layers)
