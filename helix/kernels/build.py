@@ -114,7 +114,7 @@ def _fingerprint(command: list[str]) -> str:
     digest = hashlib.sha256(torch.__version__.encode())
     for word in command:
         digest.update(word.encode() + b"\0")
-    for source in sorted(_SOURCES.iterdir()):
+    for source in sorted((*_SOURCES.glob("*.h"), *_SOURCES.glob("*.cpp"))):
         digest.update(source.read_bytes())
     compiler = Path(command[0]).resolve().stat()
     digest.update(f"{compiler.st_size} {compiler.st_mtime_ns} {platform.machine()}".encode())
