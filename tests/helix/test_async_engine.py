@@ -1,0 +1,148 @@
+"""Many callers share one engine thread; nobody waits for ever and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from helix.async_engine import AsyncEngine, OutputStream
+from helix.errors import EngineBusyError, EngineDeadError, InvalidRequestError
+from helix.outputs import FinishReason, RequestOutput
+from helix.sampling_params import SamplingParams
+from tests.engines import make_engine, run
+from tests.models import tiny_llama
+
+MODEL = tiny_llama()
+PARAMS = SamplingParams(temperature=0.8, seed=3, max_tokens=20, ignore_eos=True)
+ENDLESS = SamplingParams(temperature=0, ignore_eos=True)
+
+
+@pytest.fixture
+def engine() -> Iterator[AsyncEngine]:
+    engine = AsyncEngine(engine=make_engine(MODEL, MODEL, scheduler={"max_num_seqs": 4, "max_num_waiting": 4}))
+    engine.start()
+    yield engine
+    engine.shutdown()
+
+
+def _within(seconds: float, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(main(), seconds))
+
+
+async def _collect(stream: OutputStream) -> list[RequestOutput]:
+    return [output async for output in stream]
+
+
+async def _until_idle(engine: AsyncEngine) -> None:
+    while engine.stats().num_running or engine.stats().num_waiting:
+        await asyncio.sleep(0.01)
+
+
+def test_concurrent_callers_get_what_each_would_get_alone(engine: AsyncEngine) -> None:
+    prompts = [[1 + i, 2, 3] for i in range(8)]
+    expected = run(make_engine(MODEL, speculation_depth=0), prompts, PARAMS)
+
+    async def main() -> None:
+        answers = await asyncio.gather(*(_collect(engine.generate(prompt, PARAMS)) for prompt in prompts))
+        assert [tuple(t for output in outputs for t in output.token_ids) for outputs in answers] == expected
+        for outputs in answers:
+            assert [output.is_finished for output in outputs] == [False] * (len(outputs) - 1) + [True]
+
+    _within(60, main)
+
+
+def test_a_bad_request_fails_before_anything_is_awaited(engine: AsyncEngine) -> None:
+    async def main() -> None:
+        with pytest.raises(InvalidRequestError):
+            engine.generate([], PARAMS)
+        with pytest.raises(InvalidRequestError):
+            engine.generate([10_000], PARAMS)
+
+    _within(10, main)
+
+
+@pytest.mark.parametrize("way", ["aclose", "cancel", "drop", "abort"])
+def test_a_caller_that_goes_away_frees_its_blocks(engine: AsyncEngine, way: str) -> None:
+    async def main() -> None:
+        stream: OutputStream | None = engine.generate([1, 2, 3], ENDLESS)
+        assert stream is not None
+        await anext(stream)
+        if way == "aclose":
+            await stream.aclose()
+        elif way == "cancel":
+            task = asyncio.create_task(_collect(stream))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        elif way == "abort":
+            engine.abort(stream.request_id)
+            assert (await _collect(stream))[-1].finish_reason is FinishReason.ABORT
+        stream = None
+        gc.collect()
+        await _until_idle(engine)
+        assert engine.stats().num_free_blocks == engine.info.num_blocks
+
+    _within(30, main)
+
+
+def test_a_reader_that_sleeps_gets_everything_in_one_piece(engine: AsyncEngine) -> None:
+    async def main() -> None:
+        stream = engine.generate([1, 2, 3], PARAMS)
+        await _until_idle(engine)
+        await asyncio.sleep(0.2)
+        outputs = await _collect(stream)
+        assert len(outputs) == 1
+        assert len(outputs[0].token_ids) == 20
+
+    _within(30, main)
+
+
+def test_one_request_too_many_is_busy(engine: AsyncEngine) -> None:
+    async def main() -> None:
+        streams = [engine.generate([1, 2, 3], ENDLESS) for _ in range(8)]
+        with pytest.raises(EngineBusyError):
+            engine.generate([1, 2, 3], ENDLESS)
+        for stream in streams:
+            await stream.aclose()
+        await _until_idle(engine)
+
+    _within(30, main)
+
+
+def test_shutdown_ends_every_stream_with_an_error(engine: AsyncEngine) -> None:
+    async def main() -> None:
+        stream = engine.generate([1, 2, 3], ENDLESS)
+        await anext(stream)
+        await asyncio.to_thread(engine.shutdown)
+        with pytest.raises(EngineDeadError):
+            await _collect(stream)
+        with pytest.raises(EngineDeadError):
+            engine.generate([1, 2, 3], PARAMS)
+
+    _within(30, main)
+
+
+def test_a_bug_in_a_step_reaches_every_waiting_caller() -> None:
+    llm_engine = make_engine(MODEL)
+
+    def broken() -> list[RequestOutput]:
+        raise RuntimeError("a bug")
+
+    llm_engine.step = broken  # type: ignore[method-assign]
+    engine = AsyncEngine(engine=llm_engine)
+    engine.start()
+
+    async def main() -> None:
+        streams = [engine.generate([1, 2, 3], PARAMS) for _ in range(3)]
+        for stream in streams:
+            with pytest.raises(EngineDeadError, match="RuntimeError"):
+                await _collect(stream)
+        assert not engine.is_alive
+
+    _within(30, main)
+    engine.shutdown()

@@ -1,0 +1,92 @@
+"""The synchronous engine: what it refuses, what it reports, how texts end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from helix.errors import ContextLengthExceededError, InvalidRequestError
+from helix.outputs import FinishReason
+from helix.sampling_params import SamplingParams
+from tests.engines import VOCAB_SIZE, make_engine
+from tests.models import tiny_llama
+
+MODEL = tiny_llama()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "params", "field"),
+    [
+        ([], {}, "prompt"),
+        ([VOCAB_SIZE], {}, "prompt"),
+        ([-1], {}, "prompt"),
+        ([1], {"logit_bias": {VOCAB_SIZE: 1.0}}, "logit_bias"),
+        ([1], {"stop_token_ids": (VOCAB_SIZE,)}, "stop_token_ids"),
+        ([1], {"speculation_depth": 17}, "speculation_depth"),
+        ([1], {"speculation_method": "draft"}, "speculation_method"),
+    ],
+)
+def test_a_request_that_cannot_be_served_names_its_field(prompt: list[int], params: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        make_engine(MODEL).make_request(prompt, SamplingParams(**params))
+    assert caught.value.param == field
+
+
+def test_a_context_too_long_says_both_numbers() -> None:
+    engine = make_engine(MODEL, num_blocks=8)
+    assert engine.info.max_model_len == 32
+    with pytest.raises(ContextLengthExceededError, match=r"32 tokens.*40 tokens \(30 in the prompt, 10 in the"):
+        engine.make_request([1] * 30, SamplingParams(max_tokens=10))
+    with pytest.raises(ContextLengthExceededError):
+        engine.make_request([1] * 32, SamplingParams())
+
+
+def test_generate_takes_a_text_ids_or_a_list_and_answers_in_order() -> None:
+    engine = make_engine(MODEL)
+    params = SamplingParams(temperature=0, max_tokens=5, ignore_eos=True)
+    text = engine.tokenizer.decode([5, 6, 7])
+    (one,) = engine.generate(text, params)
+    (same,) = engine.generate([5, 6, 7], params)
+    both = engine.generate([text, [9, 8]], params)
+    assert one.token_ids == same.token_ids == both[0].token_ids
+    assert both[1].prompt_token_ids == (9, 8)
+    assert one.text == engine.tokenizer.decode(one.token_ids)
+    assert one.finish_reason is FinishReason.LENGTH
+
+
+@pytest.mark.parametrize("include", [False, True])
+def test_a_stop_string_is_cut_out_unless_asked_for(include: bool) -> None:
+    engine = make_engine(MODEL)
+    (whole,) = engine.generate([[1, 2, 3]], SamplingParams(temperature=0, max_tokens=12, ignore_eos=True))
+    stop = whole.text[4:6]
+    end = whole.text.index(stop)
+    params = SamplingParams(
+        temperature=0, max_tokens=12, ignore_eos=True, stop=(stop,), include_stop_str_in_output=include
+    )
+    (cut,) = engine.generate([[1, 2, 3]], params)
+    assert cut.text == whole.text[: end + len(stop) if include else end]
+    assert (cut.finish_reason, cut.stop_reason) == (FinishReason.STOP, stop)
+
+
+def test_metrics_are_complete_and_in_order() -> None:
+    engine = make_engine(MODEL, MODEL, speculation_depth=3)
+    (answer,) = engine.generate([[1, 2, 3]], SamplingParams(temperature=0, max_tokens=20, ignore_eos=True))
+    metrics = answer.metrics
+    assert metrics.scheduled_s is not None
+    assert metrics.first_token_s is not None
+    assert metrics.last_token_s is not None
+    assert metrics.arrival_s <= metrics.scheduled_s <= metrics.first_token_s <= metrics.last_token_s
+    assert metrics.num_generated_tokens == 20
+    assert len(metrics.inter_token_s) == 19
+    assert sum(metrics.inter_token_s) == pytest.approx(metrics.last_token_s - metrics.first_token_s)
+    assert metrics.spec.num_emitted_tokens == 20
+
+
+def test_a_pool_with_nothing_cached_grows_no_garbage() -> None:
+    engine = make_engine(MODEL)
+    for _ in range(3):
+        engine.generate([[1, 2, 3]] * 5, SamplingParams(max_tokens=9))
+    stats = engine.stats()
+    assert (stats.num_running, stats.num_waiting, stats.num_free_blocks) == (0, 0, stats.num_blocks)
+    assert stats.num_finished == 15
