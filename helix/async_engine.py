@@ -91,9 +91,7 @@ class AsyncEngine:
             raise EngineDeadError("the engine has stopped") from self._error
         if len(self._streams) >= self._max_num_requests:
             raise EngineBusyError(f"{len(self._streams)} requests are running or waiting; try again later")
-        request = self._engine.make_request(
-            prompt_token_ids, params, request_id=request_id, cache_salt=cache_salt
-        )
+        request = self._engine.make_request(prompt_token_ids, params, request_id=request_id, cache_salt=cache_salt)
         stream = OutputStream(request.request_id, asyncio.get_running_loop(), self.abort)
         self._streams[request.request_id] = stream
         self._commands.put(lambda: self._add(request))

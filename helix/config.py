@@ -68,7 +68,7 @@ class SchedulerConfig:
     max_num_batched_tokens: int = 512
     """Most tokens computed in one step, all requests together."""
     max_num_prefill_tokens_beside_decode: int = 128
-    """Most prompt tokens that one request computes in a step that others share, so that running streams keep flowing."""
+    """Most prompt tokens that one request computes in a step others share, so that running streams keep flowing."""
     max_num_waiting: int = 256
     """Most requests that wait; one more is refused as busy."""
 
@@ -99,9 +99,9 @@ class SpeculativeConfig:
     max_speculation_depth: int = 16
     """Largest depth a request may ask for."""
     draft_model: str | None = None
-    """Name or folder of a smaller model with the same tokenizer; None: the built-in draft for helix-demo, else none."""
+    """Name or folder of a smaller model with the same tokenizer; None: the built-in one for helix-demo, else none."""
     speculation_method: SpeculationMethod = "auto"
-    """Which proposer guesses: draft (a smaller model), ngram (the request's own text), auto (ngram, then draft), none."""
+    """Which proposer guesses: draft (a smaller model), ngram (the request's text), auto (ngram, then draft) or none."""
     ngram_max: int = 8
     """Longest suffix that the ngram proposer looks up."""
     ngram_min: int = 3

@@ -59,7 +59,9 @@ class SpecDecodeStats:
         """Tokens committed per target pass; 1 is plain decoding, None before the first pass."""
         return self.num_emitted_tokens / self.num_steps if self.num_steps else None
 
-    def observe(self, *, proposer: str | None, num_draft_tokens: int, num_accepted_tokens: int, num_emitted: int) -> None:
+    def observe(
+        self, *, proposer: str | None, num_draft_tokens: int, num_accepted_tokens: int, num_emitted: int
+    ) -> None:
         """Count one verification; num_emitted may be cut short by a stop."""
         self.num_steps += 1
         self.num_emitted_tokens += num_emitted

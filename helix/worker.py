@@ -70,9 +70,7 @@ def load_worker(config: EngineConfig) -> Worker:
     return build_worker(config, tokenizer, target, draft)
 
 
-def build_worker(
-    config: EngineConfig, tokenizer: Tokenizer, target: LoadedModel, draft: LoadedModel | None
-) -> Worker:
+def build_worker(config: EngineConfig, tokenizer: Tokenizer, target: LoadedModel, draft: LoadedModel | None) -> Worker:
     """Test loaded models, size and allocate their pools."""
     if tokenizer.vocab_size > target.vocab_size:
         raise ModelLoadError(

@@ -60,9 +60,7 @@ def make_engine(
 ) -> LLMEngine:
     """Assemble an engine over copies of the models; further keywords are SpeculativeConfig's."""
     config = EngineConfig(
-        cache=CacheConfig(
-            block_size=block_size, num_blocks=num_blocks, enable_prefix_caching=enable_prefix_caching
-        ),
+        cache=CacheConfig(block_size=block_size, num_blocks=num_blocks, enable_prefix_caching=enable_prefix_caching),
         scheduler=SchedulerConfig(**(scheduler or {})),
         speculative=SpeculativeConfig(**speculative),
     )

@@ -47,7 +47,8 @@ class KVCachePool:
         num_slots = num_blocks * block_size
         # Zeroed: slots that were never written are masked, but 0 * NaN would still be NaN.
         self.keys = [
-            torch.zeros(num_slots, layout.num_kv_heads, layout.key_dim, dtype=dtype, device=device) for layout in layouts
+            torch.zeros(num_slots, layout.num_kv_heads, layout.key_dim, dtype=dtype, device=device)
+            for layout in layouts
         ]
         self.values = [
             torch.zeros(num_slots, layout.num_kv_heads, layout.value_dim, dtype=dtype, device=device)

@@ -44,8 +44,12 @@ class AttentionGroup:
 
     masks: dict[tuple[int | None, int | None], Tensor] = field(default_factory=dict)
 
-    def mask(self, window: int | None, chunk: int | None) -> Tensor:  # [num_requests, 1, max_query_len, max_kv_len] bool
-        """Which context position each query row sees; computed once per kind of layer and step."""
+    def mask(self, window: int | None, chunk: int | None) -> Tensor:
+        """Which context position each query row sees; computed once per kind of layer and step.
+
+        Returns:
+            [num_requests, 1, max_query_len, max_kv_len] bool.
+        """
         key = (window, chunk)
         if key not in self.masks:
             position = torch.arange(self.kv_slots.shape[1], device=self.kv_slots.device)
@@ -116,7 +120,9 @@ class ForwardBatch:
         max_query = max(lens)
         num_blocks = -(-kv_len // block_size)
         tables = [list(span.block_table[:num_blocks]) for span in spans]
-        block_ids = torch.tensor([table + [table[0]] * (num_blocks - len(table)) for table in tables], dtype=torch.int64)
+        block_ids = torch.tensor(
+            [table + [table[0]] * (num_blocks - len(table)) for table in tables], dtype=torch.int64
+        )
         kv_slots = (block_ids[:, :, None] * block_size + torch.arange(block_size)).flatten(1)[:, :kv_len]
         offsets = torch.arange(max_query).clamp(max=torch.tensor(lens)[:, None] - 1)
         rows = torch.tensor(starts)[:, None] + offsets

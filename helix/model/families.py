@@ -96,9 +96,7 @@ def probe(model: nn.Module, architecture: str) -> list[LayerSpec]:
     return [calls[layer] for layer in range(num_layers)]
 
 
-def _describe_mask(
-    *, mask_function: Callable[..., Tensor], local_size: int | None = None, **_: Any
-) -> _MaskSpec:
+def _describe_mask(*, mask_function: Callable[..., Tensor], local_size: int | None = None, **_: Any) -> _MaskSpec:
     """Find out what a mask means by asking it about a few positions."""
 
     def sees(query: int, key: int) -> bool:

@@ -50,7 +50,8 @@ class ProposerChain:
     """Asks several proposers in order; the first that guesses for a request wins the step.
 
     A proposer that keeps missing on a request is passed over while another one follows it: choosing by past
-    acceptance looks at no token of this step, so every accept rule stays exact (Leviathan et al. leave the choice of draft free).
+    acceptance looks at no token of this step, so every accept rule stays exact (Leviathan et al. leave the choice of
+    draft free).
     """
 
     name = "auto"

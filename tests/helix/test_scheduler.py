@@ -142,7 +142,9 @@ def test_any_walk_ends_with_every_request_served_and_every_block_free(seed: int)
     for _ in range(2_000):
         if to_come and rng.random() < 0.3:
             to_come -= 1
-            request = _request(str(to_come), rng.randrange(1, 20), max_tokens=rng.randrange(1, 12), depth=rng.choice((0, 3, 8)))
+            request = _request(
+                str(to_come), rng.randrange(1, 20), max_tokens=rng.randrange(1, 12), depth=rng.choice((0, 3, 8))
+            )
             scheduler.add(request)
             requests.append(request)
         if requests and rng.random() < 0.02:

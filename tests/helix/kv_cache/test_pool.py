@@ -27,7 +27,9 @@ def test_copying_a_block_copies_every_layer() -> None:
     pool = _pool()
     for layer, layout in enumerate(LAYOUTS):
         shape = (2, layout.num_kv_heads)
-        pool.write(layer, torch.tensor([2, 3]), torch.randn(*shape, layout.key_dim), torch.randn(*shape, layout.value_dim))
+        pool.write(
+            layer, torch.tensor([2, 3]), torch.randn(*shape, layout.key_dim), torch.randn(*shape, layout.value_dim)
+        )
     pool.copy_blocks([(1, 3)])
     for tensor in (*pool.keys, *pool.values):
         assert torch.equal(tensor[6:8], tensor[2:4])
