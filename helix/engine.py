@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Sequence
 
-
 from helix.config import EngineConfig
 from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.kv_cache.block_manager import BlockManager
@@ -22,6 +21,9 @@ from helix.spec_decode.proposer import Draft, Proposer, ProposerChain
 from helix.stats import EngineStats
 from helix.text.stop_strings import StopStringMatcher
 from helix.worker import Worker, load_worker
+
+Prompt = str | Sequence[int]
+"""A text, or the token ids of one."""
 
 
 class LLMEngine:
@@ -156,16 +158,12 @@ class LLMEngine:
         self._forget(stream.request)
         return output
 
-    def generate(
-        self, prompts: str | Sequence[int] | Sequence[str | Sequence[int]], params: SamplingParams | None = None
-    ) -> list[Generation]:
+    def generate(self, prompts: Prompt | Sequence[Prompt], params: SamplingParams | None = None) -> list[Generation]:
         """Complete one prompt or a list of them, each a text or token ids, in one batch; answers in their order."""
-        if isinstance(prompts, str) or (prompts and isinstance(prompts[0], int)):
-            prompts = [prompts]  # type: ignore[list-item]
         requests = []
-        for prompt in prompts:
+        for prompt in _prompt_list(prompts):
             ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
-            requests.append(self.make_request(ids, params or SamplingParams()))  # type: ignore[arg-type]
+            requests.append(self.make_request(ids, params or SamplingParams()))
         texts: dict[str, list[str]] = {request.request_id: [] for request in requests}
         for request in requests:
             self.add_request(request)
@@ -292,6 +290,17 @@ def _observe_time(request: Request, num_tokens: int, now: float) -> None:
     metrics.last_token_s = now
 
 
+def _prompt_list(prompts: Prompt | Sequence[Prompt]) -> list[Prompt]:
+    """Return one prompt as a list of one, and several as they are."""
+    if isinstance(prompts, str):
+        return [prompts]
+    token_ids = [item for item in prompts if isinstance(item, int)]
+    several: list[Prompt] = [item for item in prompts if not isinstance(item, int)]
+    if token_ids and several:
+        raise InvalidRequestError("a list of prompts has token ids beside whole prompts", param="prompt")
+    return [token_ids] if token_ids else several
+
+
 def _generation(request: Request, text: str) -> Generation:
     assert request.finish_reason is not None
     return Generation(
@@ -304,5 +313,3 @@ def _generation(request: Request, text: str) -> Generation:
         stop_reason=request.stop_reason,
         metrics=request.metrics,
     )
-
-

@@ -48,11 +48,15 @@ def test_generate_takes_a_text_ids_or_a_list_and_answers_in_order() -> None:
     text = engine.tokenizer.decode([5, 6, 7])
     (one,) = engine.generate(text, params)
     (same,) = engine.generate([5, 6, 7], params)
-    both = engine.generate([text, [9, 8]], params)
+    prompts: list[str | list[int]] = [text, [9, 8]]
+    both = engine.generate(prompts, params)
     assert one.token_ids == same.token_ids == both[0].token_ids
     assert both[1].prompt_token_ids == (9, 8)
     assert one.text == engine.tokenizer.decode(one.token_ids)
     assert one.finish_reason is FinishReason.LENGTH
+    mixed: list[Any] = [5, [9, 8]]
+    with pytest.raises(InvalidRequestError, match="beside"):
+        engine.generate(mixed, params)
 
 
 @pytest.mark.parametrize("include", [False, True])

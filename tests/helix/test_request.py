@@ -10,9 +10,7 @@ from helix.sampling_params import SamplingParams
 
 
 def _request(max_tokens: int = 5, **params: Any) -> Request:
-    return Request(
-        "r", [1, 2], SamplingParams(**params), seed=0, eos_token_ids=frozenset({9}), max_tokens=max_tokens
-    )
+    return Request("r", [1, 2], SamplingParams(**params), seed=0, eos_token_ids=frozenset({9}), max_tokens=max_tokens)
 
 
 def test_end_of_sequence_finishes_and_names_no_stop() -> None:
@@ -46,4 +44,4 @@ def test_max_tokens_finishes_with_length_and_a_stop_in_the_same_token_wins() -> 
     request.finish(FinishReason.STOP, "word")
     assert (request.finish_reason, request.stop_reason) == (FinishReason.STOP, "word")
     request.finish(FinishReason.ABORT)
-    assert request.finish_reason is FinishReason.STOP
+    assert (request.finish_reason, request.stop_reason) == (FinishReason.STOP, "word")
