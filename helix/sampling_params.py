@@ -12,6 +12,9 @@ from helix.errors import InvalidRequestError
 MAX_LOGPROBS = 20
 """Most alternatives reported per token, as in OpenAI's API."""
 
+_TINY = 2.0**-126
+"""Smallest normal float32: the sampler's arithmetic turns what is smaller into 0."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingParams:
@@ -61,23 +64,17 @@ class SamplingParams:
     """Which proposer; None: the engine's."""
 
     def __post_init__(self) -> None:
-        _check_range("temperature", self.temperature, 0, None)
-        _check_range("top_p", self.top_p, 0, 1)
+        _check_range("temperature", self.temperature, 0, 100)
+        _check_range("top_p", self.top_p, _TINY, 1)
         _check_range("min_p", self.min_p, 0, 1)
-        _check_range("top_k", self.top_k, 0, None)
+        _check_range("top_k", self.top_k, 0, 2**31 - 1)
         _check_range("presence_penalty", self.presence_penalty, -2, 2)
         _check_range("frequency_penalty", self.frequency_penalty, -2, 2)
+        _check_range("repetition_penalty", self.repetition_penalty, 0.01, 100)
         _check_range("max_tokens", self.max_tokens, 1, None)
         _check_range("min_tokens", self.min_tokens, 0, None)
         _check_range("logprobs", self.logprobs, 0, MAX_LOGPROBS)
         _check_range("speculation_depth", self.speculation_depth, 0, None)
-        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
-            raise InvalidRequestError(
-                f"repetition_penalty must be a positive number, got {self.repetition_penalty}",
-                param="repetition_penalty",
-            )
-        if self.top_p == 0:
-            raise InvalidRequestError("top_p must be above 0", param="top_p")
         if self.max_tokens is not None and self.min_tokens > self.max_tokens:
             raise InvalidRequestError("min_tokens is larger than max_tokens", param="min_tokens")
         for bias in self.logit_bias.values():
@@ -92,6 +89,6 @@ def _check_range(name: str, value: float | None, low: float, high: float | None)
     """Raise unless value is None or a number in [low, high]; NaN is never in range."""
     if value is None:
         return
-    if not (math.isfinite(value) and value >= low and (high is None or value <= high)):
+    if not (low <= value < math.inf and (high is None or value <= high)):
         wanted = f"at least {low}" if high is None else f"between {low} and {high}"
         raise InvalidRequestError(f"{name} must be {wanted}, got {value}", param=name)

@@ -63,6 +63,32 @@ def test_greedy_takes_the_lowest_id_among_equals_and_never_padding(dtype: torch.
         assert (verified.token_ids, verified.num_accepted_tokens) == ([5], 0)
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"temperature": 1e-300},
+        {"temperature": 100},
+        {"top_p": 2.0**-126},
+        {"top_p": 1 - 1e-16},
+        {"min_p": 1e-300},
+        {"top_k": 2**31 - 1},
+        {"repetition_penalty": 0.01},
+        {"repetition_penalty": 100},
+        {"logit_bias": {4: 1e-300, 5: 100, 6: -100}, "frequency_penalty": 2, "presence_penalty": -2},
+    ],
+)
+def test_no_value_that_is_allowed_leaves_float32(params: dict[str, Any]) -> None:
+    """Warnings are errors here, and a NaN would be drawn as token 0 or not at all."""
+    logits = random_logits(4) * 1000
+    logits[:, 0] = -torch.inf
+    request = make_request(**params)
+    verified = Sampler(VOCAB_SIZE).verify(logits, [request], [Draft([1, 2, 3], "ngram")])[0]
+    drafted, probs = Sampler(VOCAB_SIZE).draw(logits[:1], [request], [[]], coupled=[False])
+    assert 0 not in (*verified.token_ids, *drafted)
+    assert probs is not None
+    assert probs.sum().item() == pytest.approx(1)
+
+
 @pytest.mark.parametrize("params", MIXTURE)
 def test_padding_changes_nothing(params: dict[str, Any]) -> None:
     logits = random_logits(1)

@@ -259,6 +259,32 @@ def test_unknown_fields_are_ignored_and_listed(server: Server[FakeEngine]) -> No
     assert "x-helix-ignored-fields" not in server.chat(speculation={"depth": 1}).headers
 
 
+@pytest.mark.parametrize("value", [1e308, -1e308, 5e-324, 10**300, -(10**300)])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty"),
+        *("top_k", "seed", "max_tokens", "max_completion_tokens", "min_tokens", "top_logprobs", "speculation_depth"),
+    ],
+)
+def test_a_number_without_measure_is_honoured_or_named(server: Server[FakeEngine], field: str, value: float) -> None:
+    response = server.chat(**{"logprobs": True, field: value})
+    if response.status_code != 200:
+        assert response.status_code == 400
+        assert response.json()["error"]["param"] == field
+    else:
+        assert field in ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty", "min_tokens")
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-300, 1e300, -1.0])
+def test_a_repetition_penalty_out_of_range_is_named_with_the_range(server: Server[FakeEngine], value: float) -> None:
+    response = server.chat(repetition_penalty=value)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["param"], error["code"]) == ("repetition_penalty", "invalid_value")
+    assert "between 0.01 and 100" in error["message"]
+
+
 @pytest.mark.parametrize("name", ["fake/model-1", "model-1", "gpt-x"])
 def test_the_model_answers_to_its_name_its_basename_and_aliases(serve: Serve, name: str) -> None:
     server = serve(served_model_name=("gpt-x",))
