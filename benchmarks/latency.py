@@ -125,7 +125,7 @@ def main() -> None:
     print(table(["workload", "mode", "TTFT ms", "tokens/s", "speed-up", "ms p50", "p95", "p99", "equal"], rows))
 
     if arguments.baseline_prompts:
-        draft = engine.info.draft_model
+        draft = None if engine.info.draft_model is None else model_path(engine.info.draft_model)
         del engine
         document["transformers"] = outside(arguments, draft, prompts, plain_outputs)
         rows = [

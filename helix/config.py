@@ -13,6 +13,8 @@ from helix.errors import ConfigError
 
 DEMO_MODEL = "helix-demo"
 """Name of the built-in model, which needs no download."""
+DEMO_DRAFT_MODEL = "helix-demo-draft"
+"""Name of the built-in model's draft."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,6 +160,7 @@ class EngineInfo:
     architecture: str
     num_parameters: int
     draft_model: str | None
+    """As the operator named it, or the built-in one."""
     device: str
     dtype: str
     linear_route: str

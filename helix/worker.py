@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from helix.config import DEMO_MODEL, EngineConfig, ModelConfig
+from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, EngineConfig, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.kv_cache.pool import KVCachePool, num_bytes_per_block
 from helix.model.loader import LoadedModel, load_model, model_path
@@ -123,9 +123,7 @@ def _load_draft(config: EngineConfig, tokenizer: Tokenizer) -> LoadedModel | Non
     if config.speculative.speculation_method not in ("auto", "draft"):
         return None
     if name is None and config.model.model == DEMO_MODEL:
-        from helix.demo import DRAFT_DIR
-
-        name = str(DRAFT_DIR)
+        name = DEMO_DRAFT_MODEL
     if name is None:
         if config.speculative.speculation_method == "draft":
             raise ConfigError("speculation_method draft needs a draft_model")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from helix.config import DEMO_MODEL, ModelConfig
+from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
@@ -98,11 +98,11 @@ def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:
 
 
 def model_path(name: str) -> str:
-    """Return where transformers finds a model: the built-in one's folder, a folder, or a hub name as it is."""
-    if name == DEMO_MODEL:
-        from helix.demo import TARGET_DIR
+    """Return where transformers finds a model: a folder of the built-in pair, a folder, or a hub name as it is."""
+    if name in (DEMO_MODEL, DEMO_DRAFT_MODEL):
+        from helix.demo import DRAFT_DIR, TARGET_DIR
 
-        return str(TARGET_DIR)
+        return str(TARGET_DIR if name == DEMO_MODEL else DRAFT_DIR)
     folder = Path(name).expanduser()
     return str(folder) if folder.is_dir() else name
 

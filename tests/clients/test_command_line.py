@@ -45,7 +45,8 @@ def code_behind(text: str, heading: str) -> str:
 
 
 def test_it_says_what_it_runs(banner: str) -> None:
-    assert "helix-demo" in banner
+    assert "model         helix-demo (" in banner
+    assert "draft model   helix-demo-draft\n" in banner
     assert "depth 3" in banner
     assert "http://127.0.0.1:" in banner
 
