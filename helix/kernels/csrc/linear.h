@@ -22,8 +22,10 @@ namespace helix {
 constexpr int kBlock = 16;
 constexpr int kPair = 2 * kBlock;
 constexpr int64_t kChunkPairs = 256;
-// How far ahead of the arithmetic weights are requested: the slower a pair, the less there is to hide.
-constexpr int prefetch_pairs(int rows) { return rows == 1 ? 8 : rows <= 3 ? 32 : 64; }
+// How far ahead of the arithmetic weights are requested, in pairs: from memory into the second-level cache, and from
+// there into the first. A single row waits for memory whatever is requested; far requests only get in its way.
+constexpr int kPrefetchNear = 8;
+constexpr int kPrefetchFar = 128;
 
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
@@ -122,10 +124,13 @@ struct Float16 {
   }
 };
 
-template <class W>
-HELIX_INLINE void prefetch_pair(const typename W::Number* from) {
-  __builtin_prefetch(from);
-  if constexpr (sizeof(typename W::Number) == 4) __builtin_prefetch(from + kBlock);
+template <class W, int Rows>
+HELIX_INLINE void prefetch_ahead(const typename W::Number* pair) {
+  constexpr int kLine = 64 / sizeof(typename W::Number);
+  for (int place = 0; place < kPair; place += kLine) {
+    __builtin_prefetch(pair + kPrefetchNear * kPair + place, 0, 3);
+    if constexpr (Rows > 1) __builtin_prefetch(pair + kPrefetchFar * kPair + place, 0, 2);
+  }
 }
 
 // y += x * w for Rows rows and Blocks neighbouring blocks over one chunk of k.
@@ -140,10 +145,12 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
 #pragma GCC unroll 16
     for (int begin = 0; begin < Blocks; begin += kHeld) {
       const typename W::Number* from = w + begin * block_stride + pair * kPair;
+      // Without this the compiler keeps the broadcasts of one block for the next and spills sums.
+      if constexpr (is_tight(Rows, Blocks) && kHeld < Blocks) asm volatile("" : "+r"(x));
       Vec first[kHeld][kVectors], second[kHeld][kVectors];
 #pragma GCC unroll 16
       for (int b = 0; b < kHeld; ++b) {
-        prefetch_pair<W>(from + b * block_stride + prefetch_pairs(Rows) * kPair);
+        prefetch_ahead<W, Rows>(from + b * block_stride);
         W::load_first(from + b * block_stride, first[b]);
       }
 #pragma GCC unroll 16
