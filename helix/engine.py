@@ -225,7 +225,9 @@ class _TextStream:
     def __init__(self, engine: LLMEngine, request: Request) -> None:
         params = request.params
         self.request = request
-        self._detokenizer = engine.tokenizer.detokenizer(skip_special_tokens=params.skip_special_tokens)
+        self._detokenizer = engine.tokenizer.detokenizer(
+            skip_special_tokens=params.skip_special_tokens, prompt_token_ids=request.prompt_token_ids
+        )
         self._matcher = StopStringMatcher(params.stop, include_in_output=params.include_stop_str_in_output)
 
     def feed(self, token_id: int) -> str:

@@ -31,7 +31,9 @@ class LetterTokenizer:
     def decode(self, token_ids: Iterable[int]) -> str:
         return "".join(chr(48 + token_id) for token_id in token_ids if token_id != EOS)
 
-    def detokenizer(self, *, skip_special_tokens: bool = True) -> LetterDetokenizer:
+    def detokenizer(
+        self, *, skip_special_tokens: bool = True, prompt_token_ids: Sequence[int] = ()
+    ) -> LetterDetokenizer:
         return LetterDetokenizer(self)
 
 
@@ -55,6 +57,7 @@ def make_engine(
     block_size: int = 4,
     num_blocks: int = 256,
     enable_prefix_caching: bool = True,
+    tokenizer: Any = None,
     scheduler: dict[str, Any] | None = None,
     **speculative: Any,
 ) -> LLMEngine:
@@ -67,7 +70,7 @@ def make_engine(
     cpu = torch.device("cpu")
     worker = build_worker(
         config,
-        cast(Tokenizer, LetterTokenizer()),
+        cast(Tokenizer, tokenizer or LetterTokenizer()),
         prepare(copy.deepcopy(target), "tiny", cpu),
         None if draft is None else prepare(copy.deepcopy(draft), "tiny-draft", cpu),
     )

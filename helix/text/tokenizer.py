@@ -163,10 +163,9 @@ class Tokenizer:
                 lambda token_ids: self.decode(token_ids, skip_special_tokens=skip_special_tokens),
                 context=prompt_token_ids[-_NUM_CONTEXT_TOKENS:],
             )
-        return ByteDetokenizer(
-            self._printable_bytes if skip_special_tokens else vocabulary.token_bytes,
-            strip_leading_space=vocabulary.strips_leading_space and not prompt_token_ids,
-        )
+        table = self._printable_bytes if skip_special_tokens else vocabulary.token_bytes
+        begins_text = not any(table[i] for i in prompt_token_ids if i < len(table))
+        return ByteDetokenizer(table, strip_leading_space=vocabulary.strips_leading_space and begins_text)
 
     def _prove_tiktoken(self) -> TiktokenEncoder | None:
         """Return a tiktoken encoder if it exists and gives the same ids on probe texts and a share of all tokens."""

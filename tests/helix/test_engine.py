@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer as Backend
+from transformers import PreTrainedTokenizerFast
 
 from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.outputs import FinishReason
 from helix.sampling_params import SamplingParams
+from helix.text.tokenizer import Tokenizer
 from tests.engines import VOCAB_SIZE, make_engine
+from tests.helix.text.conftest import sentencepiece, wordpiece
 from tests.models import tiny_llama
 
 MODEL = tiny_llama()
@@ -71,6 +76,28 @@ def test_a_stop_string_is_cut_out_unless_asked_for(include: bool) -> None:
     (cut,) = engine.generate([[1, 2, 3]], params)
     assert cut.text == whole.text[: end + len(stop) if include else end]
     assert (cut.finish_reason, cut.stop_reason) == (FinishReason.STOP, stop)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("prompt", ["<s>", "h", "<s>the he", "he "])
+@pytest.mark.parametrize("build", [sentencepiece, wordpiece])
+def test_a_completion_is_what_its_tokens_add_to_the_decoded_prompt(
+    build: Callable[[], Backend], prompt: str, skip: bool
+) -> None:
+    """Without the prompt SentencePiece's decoder takes the space of the first word for its own."""
+    tokenizer = Tokenizer(PreTrainedTokenizerFast(tokenizer_object=build()))
+    engine = make_engine(tiny_llama(vocab_size=tokenizer.vocab_size), tokenizer=tokenizer)
+    prompt_token_ids = tokenizer.encode(prompt)
+    word = tokenizer.encode("he")[0]
+    params = SamplingParams(
+        temperature=0, max_tokens=3, logit_bias={word: 100}, skip_special_tokens=skip, ignore_eos=True
+    )
+    (answer,) = engine.generate([prompt_token_ids], params)
+    assert word in answer.token_ids
+    before, both = (
+        tokenizer.decode([*prompt_token_ids, *ids], skip_special_tokens=skip) for ids in ((), answer.token_ids)
+    )
+    assert answer.text == both.removeprefix(before)
 
 
 def test_metrics_are_complete_and_in_order() -> None:
