@@ -1,10 +1,10 @@
-"""GET /health and GET /ready."""
+"""GET and HEAD of /health and /ready."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from litestar import Controller, Response, get
+from litestar import Controller, Response, route
 
 from openai_compat.auth import OPEN_TO_ALL
 from openai_compat.delivery import json_response
@@ -17,7 +17,7 @@ class HealthController(Controller):
 
     opt = {OPEN_TO_ALL: True}  # noqa: RUF012
 
-    @get(["/health", "/ready"], sync_to_thread=False)
+    @route(["/health", "/ready"], http_method=["GET", "HEAD"], sync_to_thread=False)
     def check_health(self, service: ServiceDependency) -> Response[Any]:
         """Say whether the engine serves: 200, or 503 when it does not."""
         stats = service.engine.stats()

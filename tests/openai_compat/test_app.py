@@ -21,6 +21,11 @@ Serve = Callable[..., Server[FakeEngine]]
         ("POST", "/v1/embeddings", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/fake/model-1", 405, "method_not_allowed"),
+        ("POST", "/v1/models", 405, "method_not_allowed"),
+        ("POST", "/health", 405, "method_not_allowed"),
+        ("DELETE", "/ready", 405, "method_not_allowed"),
+        ("BREW", "/health", 405, "method_not_allowed"),
+        ("BREW", "/v1/completions", 405, "method_not_allowed"),
     ],
 )
 def test_the_routers_errors_are_envelopes_too(
@@ -33,6 +38,14 @@ def test_the_routers_errors_are_envelopes_too(
     assert error["code"] == code
     assert method in error["message"] and path in error["message"]
     assert ("allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/v1/models", "/v1/models/fake/model-1", "/v1/models/other"])
+def test_head_is_get_without_the_body(server: Server[FakeEngine], path: str) -> None:
+    """Load balancers ask so; a server that answers 405 is taken out of service."""
+    head, got = server.http.head(path), server.http.get(path)
+    assert head.content == b""
+    assert (head.status_code, head.headers["content-length"]) == (got.status_code, got.headers["content-length"])
 
 
 def test_a_body_beyond_the_limit_is_refused(serve: Serve) -> None:

@@ -27,6 +27,7 @@ def test_a_living_engine_is_healthy_and_says_how_busy_it_is(server: Server[FakeE
 def test_a_dead_engine_is_unavailable(serve: Callable[..., Server[FakeEngine]]) -> None:
     server = serve()
     server.engine.shutdown()
+    assert server.http.head("/ready").status_code == 503
     response = server.http.get("/health")
     assert response.status_code == 503
     assert response.json()["status"] == "unavailable"
