@@ -10,7 +10,8 @@ import torch
 from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, EngineConfig, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.kv_cache.pool import KVCachePool, num_bytes_per_block
-from helix.model.loader import LoadedModel, load_model, model_path
+from helix.model.loader import NUM_LOADING_STAGES, LoadedModel, load_model, model_path
+from helix.model.loading_bar import LoadingBar
 from helix.model.runner import ModelRunner, self_test
 from helix.outputs import EngineInfo
 from helix.text.tokenizer import Tokenizer, same_vocabulary
@@ -64,10 +65,15 @@ def load_worker(config: EngineConfig) -> Worker:
     """
     if config.model.num_threads is not None:
         torch.set_num_threads(config.model.num_threads)
-    tokenizer = _load_tokenizer(config.model)
-    target = load_model(config.model)
-    draft = _load_draft(config, tokenizer)
-    return build_worker(config, tokenizer, target, draft)
+    draft_name = _draft_name(config)
+    num_models = 1 if draft_name is None else 2
+    with LoadingBar(2 + num_models * NUM_LOADING_STAGES) as bar:
+        bar.begin("reading the tokenizer")
+        tokenizer = _load_tokenizer(config.model)
+        target = load_model(config.model, bar)
+        draft = None if draft_name is None else _load_draft(draft_name, config.model, tokenizer, bar)
+        bar.begin("comparing with transformers")
+        return build_worker(config, tokenizer, target, draft)
 
 
 def build_worker(config: EngineConfig, tokenizer: Tokenizer, target: LoadedModel, draft: LoadedModel | None) -> Worker:
@@ -117,26 +123,26 @@ def _load_tokenizer(model: ModelConfig) -> Tokenizer:
     )
 
 
-def _load_draft(config: EngineConfig, tokenizer: Tokenizer) -> LoadedModel | None:
-    """Load the draft model that goes with the target, if there is one and speculation may use it."""
-    name = config.speculative.draft_model
-    if config.speculative.speculation_method not in ("auto", "draft"):
+def _draft_name(config: EngineConfig) -> str | None:
+    """Return the draft model that goes with the target, if there is one and speculation may use it."""
+    method, name = config.speculative.speculation_method, config.speculative.draft_model
+    if method not in ("auto", "draft"):
         return None
     if name is None and config.model.model == DEMO_MODEL:
-        name = DEMO_DRAFT_MODEL
-    if name is None:
-        if config.speculative.speculation_method == "draft":
-            raise ConfigError("speculation_method draft needs a draft_model")
-        return None
+        return DEMO_DRAFT_MODEL
+    if name is None and method == "draft":
+        raise ConfigError("speculation_method draft needs a draft_model")
+    return name
+
+
+def _load_draft(name: str, target: ModelConfig, tokenizer: Tokenizer, bar: LoadingBar) -> LoadedModel:
+    """Load a draft model that reads the target's token ids as the target does."""
     model = ModelConfig(
-        model=name,
-        device=config.model.device,
-        dtype=config.model.dtype,
-        trust_remote_code=config.model.trust_remote_code,
+        model=name, device=target.device, dtype=target.dtype, trust_remote_code=target.trust_remote_code
     )
     if not same_vocabulary(tokenizer, _load_tokenizer(model)):
-        raise ModelLoadError(f"{name} cannot draft for {config.model.model}: their tokenizers differ")
-    return load_model(model)
+        raise ModelLoadError(f"{name} cannot draft for {target.model}: their tokenizers differ")
+    return load_model(model, bar)
 
 
 def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], max_model_len: int) -> int:

@@ -29,6 +29,7 @@ HELIX_LAYERS = [
         "helix.model.stand_in",
         "helix.model.layout",
         "helix.model.linear",
+        "helix.model.loading_bar",
     ],
     ["helix.sampling.sampler", "helix.model.batch", "helix.spec_decode.ngram"],
     ["helix.model.families", "helix.model.attention"],

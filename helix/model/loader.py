@@ -14,6 +14,7 @@ from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
+from helix.model.loading_bar import LoadingBar
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,11 @@ class LoadedModel:
     """How linear layers are computed, for people."""
 
 
-def load_model(config: ModelConfig) -> LoadedModel:
+NUM_LOADING_STAGES = 2
+"""Stages that load_model begins on its bar."""
+
+
+def load_model(config: ModelConfig, bar: LoadingBar) -> LoadedModel:
     """Load, probe and prepare a model for serving.
 
     Raises:
@@ -53,6 +58,8 @@ def load_model(config: ModelConfig) -> LoadedModel:
     device = resolve_device(config.device)
     transformers_logging.set_verbosity_error()
     path = model_path(config.model)
+    bar.begin(f"reading the weights of {config.model}")
+    outer_hook = transformers_logging.set_tqdm_hook(bar.replace_tqdm)
     try:
         module = AutoModelForCausalLM.from_pretrained(
             path,
@@ -62,6 +69,9 @@ def load_model(config: ModelConfig) -> LoadedModel:
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelLoadError(f"cannot load {config.model}: {_first_line(error)}") from error
+    finally:
+        transformers_logging.set_tqdm_hook(outer_hook)
+    bar.begin(f"laying out the weights of {config.model}")
     return prepare(module, config.model, device)
 
 
