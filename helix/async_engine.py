@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from helix.config import EngineConfig
 from helix.engine import LLMEngine
-from helix.errors import EngineBusyError, EngineDeadError, HelixError
+from helix.errors import EngineBusyError, EngineDeadError, HelixError, InvalidRequestError
 from helix.outputs import EngineInfo, RequestOutput
 from helix.request import Request
 from helix.sampling_params import SamplingParams
@@ -34,10 +34,11 @@ class AsyncEngine:
         self._engine = engine or LLMEngine(config)
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._streams: dict[str, OutputStream] = {}
+        self._admission = threading.Lock()
+        self._has_ended = False
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        scheduler = self._engine.config.scheduler
-        self._max_num_requests = scheduler.max_num_seqs + scheduler.max_num_waiting
+        self._max_num_requests = self._engine.config.scheduler.max_num_requests
 
     @property
     def info(self) -> EngineInfo:
@@ -52,7 +53,7 @@ class AsyncEngine:
     @property
     def is_alive(self) -> bool:
         """Whether the engine thread runs."""
-        return self._thread is not None and self._thread.is_alive() and self._error is None
+        return self._thread is not None and self._thread.is_alive() and not self._has_ended
 
     def start(self) -> None:
         """Start the engine thread; a second call changes nothing."""
@@ -83,19 +84,22 @@ class AsyncEngine:
         An ordinary function, so that a bad request fails here and not behind the first byte of an answer.
 
         Raises:
-            InvalidRequestError: The request cannot be served as asked; param names the field.
+            InvalidRequestError: The request cannot be served as asked, or its id is in use; param names the field.
             EngineBusyError: The queue is full.
             EngineDeadError: The engine thread is gone.
         """
-        if not self.is_alive:
-            raise EngineDeadError("the engine has stopped") from self._error
-        if len(self._streams) >= self._max_num_requests:
-            raise EngineBusyError(f"{len(self._streams)} requests are running or waiting; try again later")
-        request = self._engine.make_request(prompt_token_ids, params, request_id=request_id, cache_salt=cache_salt)
-        stream = OutputStream(request.request_id, asyncio.get_running_loop(), self.abort)
-        self._streams[request.request_id] = stream
-        self._commands.put(lambda: self._add(request))
-        return stream
+        with self._admission:
+            if not self.is_alive:
+                raise EngineDeadError("the engine has stopped") from self._error
+            if len(self._streams) >= self._max_num_requests:
+                raise EngineBusyError(f"{len(self._streams)} requests are running or waiting; try again later")
+            if request_id in self._streams:
+                raise InvalidRequestError(f"request id {request_id} is in use", param="request_id")
+            request = self._engine.make_request(prompt_token_ids, params, request_id=request_id, cache_salt=cache_salt)
+            stream = OutputStream(request.request_id, asyncio.get_running_loop(), self.abort)
+            self._streams[request.request_id] = stream
+            self._commands.put(lambda: self._add(request))
+            return stream
 
     def abort(self, request_id: str) -> None:
         """End a request at the next step and free its blocks; unknown ids are ignored. From any thread."""
@@ -112,6 +116,8 @@ class AsyncEngine:
             logger.exception("the engine stopped on an error")
             self._error = bug
             error = EngineDeadError(f"the engine stopped on an error: {type(bug).__name__}")
+        with self._admission:  # whoever comes later is refused
+            self._has_ended = True
         for stream in list(self._streams.values()):
             self._end(stream, error)
 

@@ -72,7 +72,7 @@ class SchedulerConfig:
     max_num_prefill_tokens_beside_decode: int = 128
     """Most prompt tokens that one request computes in a step others share, so that running streams keep flowing."""
     max_num_waiting: int = 256
-    """Most requests that wait; one more is refused as busy."""
+    """Most requests that wait while all seats are taken; one more is refused as busy."""
 
     def __post_init__(self) -> None:
         _check_positive(
@@ -86,6 +86,11 @@ class SchedulerConfig:
                 f"max_num_batched_tokens ({self.max_num_batched_tokens}) must be at least max_num_seqs "
                 f"({self.max_num_seqs}): every running request needs one token a step"
             )
+
+    @property
+    def max_num_requests(self) -> int:
+        """Most requests at once, running or waiting."""
+        return self.max_num_seqs + self.max_num_waiting
 
 
 SpeculationMethod = Literal["auto", "draft", "ngram", "none"]

@@ -72,8 +72,9 @@ class Scheduler:
             EngineBusyError: The queue is full.
             InvalidRequestError: It would not fit even if it ran alone.
         """
-        if len(self.waiting) >= self.config.max_num_waiting:
-            raise EngineBusyError(f"{len(self.waiting)} requests are waiting already; try again later")
+        num_unfinished = len(self.running) + len(self.waiting)
+        if num_unfinished >= self.config.max_num_requests:
+            raise EngineBusyError(f"{num_unfinished} requests are running or waiting; try again later")
         capacity = self.block_manager.num_blocks * self.block_manager.block_size
         if request.num_prompt_tokens + request.max_tokens > capacity:
             raise InvalidRequestError(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -37,6 +38,10 @@ async def _collect(stream: OutputStream) -> list[RequestOutput]:
     return [output async for output in stream]
 
 
+def _break() -> NoReturn:
+    raise RuntimeError("a bug")
+
+
 async def _until_idle(engine: AsyncEngine) -> None:
     while engine.stats().num_running or engine.stats().num_waiting:
         await asyncio.sleep(0.01)
@@ -61,6 +66,10 @@ def test_a_bad_request_fails_before_anything_is_awaited(engine: AsyncEngine) -> 
             engine.generate([], PARAMS)
         with pytest.raises(InvalidRequestError):
             engine.generate([10_000], PARAMS)
+        stream = engine.generate([1, 2, 3], PARAMS, request_id="a")
+        with pytest.raises(InvalidRequestError, match="in use"):
+            engine.generate([4, 5, 6], PARAMS, request_id="a")
+        assert (await _collect(stream))[-1].is_finished
 
     _within(10, main)
 
@@ -129,9 +138,11 @@ def test_shutdown_ends_every_stream_with_an_error(engine: AsyncEngine) -> None:
 
 def test_a_bug_in_a_step_reaches_every_waiting_caller() -> None:
     llm_engine = make_engine(MODEL)
+    all_wait = threading.Event()
 
     def broken() -> list[RequestOutput]:
-        raise RuntimeError("a bug")
+        all_wait.wait()
+        _break()
 
     llm_engine.step = broken  # type: ignore[method-assign]
     engine = AsyncEngine(engine=llm_engine)
@@ -139,6 +150,7 @@ def test_a_bug_in_a_step_reaches_every_waiting_caller() -> None:
 
     async def main() -> None:
         streams = [engine.generate([1, 2, 3], PARAMS) for _ in range(3)]
+        all_wait.set()
         for stream in streams:
             with pytest.raises(EngineDeadError, match="RuntimeError"):
                 await _collect(stream)
@@ -146,3 +158,27 @@ def test_a_bug_in_a_step_reaches_every_waiting_caller() -> None:
 
     _within(30, main)
     engine.shutdown()
+
+
+@pytest.mark.parametrize("way", ["bug", "shutdown"])
+def test_a_caller_that_comes_while_the_engine_ends_is_not_left_waiting(way: str) -> None:
+    """A request that is let in behind the last look at the streams would never be answered."""
+    llm_engine = make_engine(MODEL)
+    if way == "bug":
+        llm_engine.step = _break  # type: ignore[method-assign]
+
+    async def ask_until_refused(engine: AsyncEngine) -> None:
+        with pytest.raises(EngineDeadError):
+            while True:
+                await asyncio.sleep(0)
+                await _collect(engine.generate([1, 2, 3], SamplingParams(max_tokens=1)))
+
+    async def main() -> None:
+        for _ in range(30):  # fewer requests than wait at once, were all of them to stay behind
+            engine = AsyncEngine(engine=llm_engine)
+            engine.start()
+            callers = [asyncio.create_task(ask_until_refused(engine)) for _ in range(8)]
+            await asyncio.to_thread(engine.shutdown)
+            await asyncio.gather(*callers)
+
+    _within(60, main)

@@ -125,11 +125,16 @@ def test_a_request_that_can_never_fit_is_refused_at_once() -> None:
         scheduler.add(_request("a", 10, max_tokens=7))
 
 
-def test_a_full_queue_is_busy() -> None:
-    scheduler = _scheduler(max_num_waiting=1)
-    scheduler.add(_request("a", 3))
-    with pytest.raises(EngineBusyError):
-        scheduler.add(_request("b", 3))
+@pytest.mark.parametrize("has_started", [False, True])
+def test_a_full_queue_is_busy(has_started: bool) -> None:
+    """Requests that a free seat awaits do not fill the queue, so it makes no difference when the next step comes."""
+    scheduler = _scheduler(max_num_seqs=2, max_num_waiting=1)
+    for name in "abc":
+        scheduler.add(_request(name, 3))
+        if has_started:
+            scheduler.schedule()
+    with pytest.raises(EngineBusyError, match="3 requests"):
+        scheduler.add(_request("d", 3))
 
 
 @pytest.mark.parametrize("seed", range(25))
