@@ -165,6 +165,8 @@ class EngineInfo:
     dtype: str
     linear_route: str
     max_model_len: int
+    max_num_requests: int
+    """Most requests at once, running or waiting."""
     num_blocks: int
     block_size: int
     kv_cache_bytes: int

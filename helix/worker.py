@@ -47,6 +47,7 @@ class Worker:
             dtype=str(target.loaded.dtype).removeprefix("torch."),
             linear_route=target.loaded.linear_route,
             max_model_len=self.max_model_len,
+            max_num_requests=config.scheduler.max_num_requests,
             num_blocks=target.pool.num_blocks,
             block_size=target.pool.block_size,
             kv_cache_bytes=target.pool.num_bytes + (0 if draft is None else draft.pool.num_bytes),

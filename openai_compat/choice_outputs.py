@@ -9,7 +9,7 @@ from typing import Self
 
 from helix import FinishReason, RequestOutput, SamplingParams
 from openai_compat.engine import Engine
-from openai_compat.errors import GenerationAborted
+from openai_compat.errors import GenerationAborted, InvalidParameter
 
 
 class ChoiceOutputs:
@@ -19,6 +19,7 @@ class ChoiceOutputs:
     client reads slowly: the next output of a request is fetched once the last one was taken, and the engine merges.
 
     Raises:
+        InvalidParameter: There are more choices than the engine ever takes at once.
         InvalidRequestError, EngineBusyError, EngineDeadError: A request was refused; none of them runs.
     """
 
@@ -29,6 +30,7 @@ class ChoiceOutputs:
         self._running: dict[int, str] = {}
         self._fetches: dict[asyncio.Task[RequestOutput], int] = {}
         self._outputs: list[AsyncIterator[RequestOutput]] = []
+        _check_number(len(prompts), len(params), engine.info.max_num_requests)
         try:
             for prompt in prompts:
                 for choice in params:
@@ -83,6 +85,16 @@ class ChoiceOutputs:
         task = asyncio.ensure_future(anext(self._outputs[index]))
         task.add_done_callback(_retrieve)
         self._fetches[task] = index
+
+
+def _check_number(num_prompts: int, n: int, max_num_requests: int) -> None:
+    """Refuse what could not run on an idle server either: waiting and asking again would never help."""
+    if num_prompts * n > max_num_requests:
+        raise InvalidParameter(
+            "prompt" if num_prompts > max_num_requests else "n",
+            f"The number of prompts ({num_prompts}) times n ({n}) is {num_prompts * n}; "
+            f"this server takes at most {max_num_requests} at once.",
+        )
 
 
 def _retrieve(task: asyncio.Task[RequestOutput]) -> None:

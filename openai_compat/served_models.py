@@ -43,10 +43,10 @@ class ServedModels:
 
 
 def _fingerprint(info: EngineInfo) -> str:
-    """Return a name for everything that can change an answer of the same request; how much memory there is cannot."""
+    """Return a name for everything that can change an answer of the same request; how much there is of it cannot."""
     facts = {
         name: value
         for name, value in msgspec.to_builtins(info).items()
-        if name not in ("num_blocks", "kv_cache_bytes", "self_test_difference")
+        if name not in ("max_num_requests", "num_blocks", "kv_cache_bytes", "self_test_difference")
     }
     return "fp_" + hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()[:12]

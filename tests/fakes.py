@@ -100,6 +100,7 @@ class FakeEngine:
             dtype="float32",
             linear_route="none",
             max_model_len=max_model_len,
+            max_num_requests=200,
             num_blocks=64,
             block_size=16,
             kv_cache_bytes=2**20,
@@ -114,7 +115,7 @@ class FakeEngine:
     def reset(self) -> None:
         """Forget what was asked, and play as at first."""
         self.reply, self.step_s, self.tokens_per_step = self._defaults
-        self.max_num_running = 1000
+        self.max_num_running = self.info.max_num_requests
         """One more is refused as busy."""
         self.failure_after: int | None = None
         """Steps after which every request dies."""

@@ -11,7 +11,7 @@ import pytest
 
 from helix import EngineBusyError, EngineDeadError, FinishReason, RequestMetrics, RequestOutput, SamplingParams
 from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.errors import GenerationAborted
+from openai_compat.errors import GenerationAborted, InvalidParameter
 from tests.fakes import FakeEngine
 
 PROMPTS = [[97], [98]]
@@ -38,6 +38,23 @@ def test_every_choice_of_every_prompt_comes_through() -> None:
                     texts[index] += output.text
         assert texts == ["You said: a (1)", "You said: a (2)", "You said: b (1)", "You said: b (2)"]
         assert engine.aborted == []
+
+    run(test)
+
+
+@pytest.mark.parametrize(("num_prompts", "n", "param"), [(1, 201, "n"), (21, 10, "n"), (201, 1, "prompt")])
+def test_more_choices_than_ever_fit_are_refused_and_no_fewer(num_prompts: int, n: int, param: str) -> None:
+    """As busy they would be tried again for ever."""
+
+    async def test() -> None:
+        engine = started(FakeEngine())
+        prompts, params = [[97]] * num_prompts, [SamplingParams()] * n
+        with pytest.raises(InvalidParameter, match=rf"{num_prompts * n}; .* at most 200 ") as caught:
+            ChoiceOutputs(engine, prompts, params, "a")
+        assert caught.value.param == param
+        assert not engine.prompts
+        with ChoiceOutputs(engine, [[97]] * 20, [SamplingParams()] * 10, "b") as outputs:
+            assert outputs.num_choices == 200
 
     run(test)
 

@@ -38,6 +38,6 @@ def test_other_names_are_not_found(name: str) -> None:
 def test_the_fingerprint_is_stable_and_knows_what_matters() -> None:
     fingerprint = ServedModels(INFO).system_fingerprint
     assert fingerprint == ServedModels(INFO, ("alias",)).system_fingerprint
-    assert fingerprint == ServedModels(replace(INFO, num_blocks=7)).system_fingerprint
+    assert fingerprint == ServedModels(replace(INFO, num_blocks=7, max_num_requests=2)).system_fingerprint
     assert fingerprint != ServedModels(replace(INFO, dtype="bfloat16")).system_fingerprint
     assert fingerprint != ServedModels(replace(INFO, model="other")).system_fingerprint

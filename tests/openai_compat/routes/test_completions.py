@@ -117,6 +117,18 @@ def test_bad_requests_name_the_field(server: Server[FakeEngine], fields: dict[st
     assert (error["param"], error["code"]) == (param, code)
 
 
+def test_what_never_fits_is_a_bad_request_and_what_does_not_fit_now_is_busy(server: Server[FakeEngine]) -> None:
+    response = server.complete(prompt=["a", "b"], n=101)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["param"], error["code"]) == ("n", "invalid_value")
+    assert "202" in error["message"] and "200" in error["message"]
+    server.engine.max_num_running = 3
+    response = server.complete(prompt=["a", "b"], n=2)
+    assert response.status_code == 429
+    assert response.json()["error"]["code"] == "rate_limit_exceeded"
+
+
 def test_a_long_prompt_is_named_prompt(server: Server[FakeEngine]) -> None:
     error = server.complete(prompt="x" * 5000, max_tokens=None).json()["error"]
     assert error["code"] == "context_length_exceeded"
