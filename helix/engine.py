@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from helix.config import EngineConfig
@@ -159,15 +160,16 @@ class LLMEngine:
         return output
 
     def generate(self, prompts: Prompt | Sequence[Prompt], params: SamplingParams | None = None) -> list[Generation]:
-        """Complete one prompt or a list of them, each a text or token ids, in one batch; answers in their order."""
+        """Complete one prompt or a list of them, each a text or token ids, batched; answers in their order."""
         requests = []
         for prompt in _prompt_list(prompts):
             ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
             requests.append(self.make_request(ids, params or SamplingParams()))
         texts: dict[str, list[str]] = {request.request_id: [] for request in requests}
-        for request in requests:
-            self.add_request(request)
-        while any(not request.is_finished for request in requests):
+        pending = deque(requests)
+        while pending or any(not request.is_finished for request in requests):
+            while pending and len(self._streams) < self.config.scheduler.max_num_requests:
+                self.add_request(pending.popleft())
             for output in self.step():
                 if output.request_id in texts:
                     texts[output.request_id].append(output.text)

@@ -64,6 +64,17 @@ def test_generate_takes_a_text_ids_or_a_list_and_answers_in_order() -> None:
         engine.generate(mixed, params)
 
 
+def test_generate_takes_more_prompts_than_the_queue_holds() -> None:
+    engine = make_engine(MODEL, scheduler={"max_num_seqs": 2, "max_num_waiting": 1})
+    prompts = [[1 + i] for i in range(10)]
+    params = SamplingParams(temperature=0, max_tokens=4)
+    answers = engine.generate(prompts, params)
+    assert [answer.prompt_token_ids for answer in answers] == [(1 + i,) for i in range(10)]
+    assert [answer.token_ids for answer in answers] == [
+        make_engine(MODEL).generate([prompt], params)[0].token_ids for prompt in prompts
+    ]
+
+
 @pytest.mark.parametrize("include", [False, True])
 def test_a_stop_string_is_cut_out_unless_asked_for(include: bool) -> None:
     engine = make_engine(MODEL)
