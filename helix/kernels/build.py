@@ -103,10 +103,11 @@ def build(variant: Variant, *, cache_dir: Path = DEFAULT_CACHE_DIR, compilers: t
 
 def _command(compiler: str, variant: Variant) -> list[str]:
     torch_dir = Path(torch.__file__).parent
+    sources = map(str, sorted(_SOURCES.glob("*.cpp")))
     link = ["-undefined", "dynamic_lookup"] if platform.system() == "Darwin" else []
     return [
         compiler, "-O3", "-std=c++20", "-shared", "-fPIC", *variant.flags, f"-DHELIX_NAMESPACE={variant.namespace}",
-        f"-I{torch_dir / 'include'}", str(_SOURCES / "linear.cpp"), f"-L{torch_dir / 'lib'}", "-ltorch_cpu", *link,
+        f"-I{torch_dir / 'include'}", *sources, f"-L{torch_dir / 'lib'}", "-ltorch_cpu", *link,
     ]  # fmt: skip
 
 

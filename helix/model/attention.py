@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from helix.kernels.attention import AttentionKernel, load_attention_kernel
+from helix.kernels.build import KernelBuildError
 from helix.kv_cache.pool import KVCachePool
 from helix.model.batch import AttentionGroup, ForwardBatch
 from helix.model.families import LayerSpec
@@ -32,6 +34,18 @@ class AttentionContext:
     batch: ForwardBatch
     pool: KVCachePool
     layers: Sequence[LayerSpec]
+    kernel: AttentionKernel | None = None
+    """None: gather each context and attend with torch's operators."""
+
+
+def choose_kernel(device: torch.device, dtype: torch.dtype) -> AttentionKernel | None:
+    """Return Helix's own kernel where it can be used."""
+    if device.type != "cpu" or dtype is not torch.float32:
+        return None
+    try:
+        return load_attention_kernel()
+    except KernelBuildError:
+        return None  # the linear layers have said why
 
 
 _active: list[AttentionContext] = []
@@ -72,9 +86,16 @@ def paged_attention(
     context = _active[-1]
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     spec = context.layers[layer]
-    context.pool.write(layer, context.batch.slot_mapping, key[0].transpose(0, 1), value[0].transpose(0, 1))
     keys, values = context.pool.keys[layer], context.pool.values[layer]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if context.kernel is not None and query.dtype is torch.float32 and softcap is None and s_aux is None:
+        batch = context.batch
+        out = context.kernel(
+            query[0], key[0], value[0], keys, values, batch.slot_mapping, batch.positions, batch.owners,
+            batch.block_tables, batch.block_size, window=spec.window, chunk=spec.chunk, scale=scale,
+        )  # fmt: skip
+        return out[None], None
+    context.pool.write(layer, context.batch.slot_mapping, key[0].transpose(0, 1), value[0].transpose(0, 1))
     rows = query[0].transpose(0, 1)  # [num_query_tokens, num_heads, key_dim]
     groups = context.batch.attention_groups
     if len(groups) == 1 and groups[0].query_rows is None:

@@ -69,6 +69,7 @@ class ForwardBatch:
 
     Attributes:
         input_ids, positions, slot_mapping: [num_query_tokens] int64
+        owners: [num_query_tokens] int64, which request each row belongs to
         logits_indices: [num_logits] int64, rows of the batch to run the LM head on
     """
 
@@ -79,24 +80,35 @@ class ForwardBatch:
         input_ids: list[int] = []
         positions: list[int] = []
         slots: list[int] = []
+        owners: list[int] = []
         logits_indices: list[int] = []
         self.query_start_loc = [0]
-        for span in spans:
+        for i, span in enumerate(spans):
             table = span.block_table
             input_ids += span.token_ids
             positions += range(span.start, span.seq_len)
             slots += [table[p // block_size] * block_size + p % block_size for p in range(span.start, span.seq_len)]
+            owners += [i] * len(span.token_ids)
             end = len(input_ids)
             logits_indices += range(end - span.num_logits, end)
             self.query_start_loc.append(end)
-        packed = torch.tensor([input_ids, positions, slots], dtype=torch.int64)
-        self.input_ids, self.positions, self.slot_mapping = packed.to(device).unbind()
+        packed = torch.tensor([input_ids, positions, slots, owners], dtype=torch.int64)
+        self.input_ids, self.positions, self.slot_mapping, self.owners = packed.to(device).unbind()
         self.logits_indices = torch.tensor(logits_indices, dtype=torch.int64, device=device)
 
     @property
     def num_query_tokens(self) -> int:
         """Tokens computed, all requests together."""
         return self.query_start_loc[-1]
+
+    @cached_property
+    def block_tables(self) -> Tensor:  # [num_requests, max_num_blocks] int64
+        """Which blocks hold each request's context; padded with block 0, which is never read."""
+        size = self.block_size
+        tables = [list(span.block_table[: -(-span.seq_len // size)]) for span in self.spans]
+        longest = max(map(len, tables))
+        padded = [table + [0] * (longest - len(table)) for table in tables]
+        return torch.tensor(padded, dtype=torch.int64, device=self.device)
 
     @cached_property
     def attention_groups(self) -> list[AttentionGroup]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from helix.errors import ModelLoadError
 from helix.kv_cache.pool import KVCachePool
-from helix.model.attention import IMPLEMENTATION, AttentionContext, attention_context
+from helix.model.attention import IMPLEMENTATION, AttentionContext, attention_context, choose_kernel
 from helix.model.batch import ForwardBatch, Span
 from helix.model.loader import LoadedModel
 
@@ -20,6 +20,7 @@ class ModelRunner:
     def __init__(self, loaded: LoadedModel, pool: KVCachePool) -> None:
         self.loaded = loaded
         self.pool = pool
+        self.attention_kernel = choose_kernel(loaded.device, loaded.dtype)
 
     @torch.inference_mode()
     def forward(self, spans: Sequence[Span]) -> Tensor:  # [sum of num_logits, vocab_size]
@@ -29,7 +30,7 @@ class ModelRunner:
         num_logits = rows.numel()
         if not num_logits:  # a chunk inside a prompt; the LM head wants at least one row
             rows = torch.zeros(1, dtype=torch.int64, device=self.loaded.device)
-        with attention_context(AttentionContext(batch, self.pool, self.loaded.layers)):
+        with attention_context(AttentionContext(batch, self.pool, self.loaded.layers, self.attention_kernel)):
             output = self.loaded.module(
                 input_ids=batch.input_ids[None],
                 position_ids=batch.positions[None],

@@ -9,13 +9,11 @@
 // so a row's result is bitwise the same in every call and on every variant that fuses.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-
 #if defined(__AVX2__) || defined(__F16C__)
 #include <immintrin.h>
 #endif
+
+#include "vectors.h"
 
 namespace helix {
 
@@ -28,44 +26,18 @@ constexpr int kPrefetchNear = 8;
 constexpr int kPrefetchFar = 128;
 
 #if defined(__AVX512F__)
-constexpr int kLanes = 16;
-constexpr int kRegisters = 32;
 constexpr int kMaxRows = 12;
 constexpr int blocks_per_tile(int rows) { return rows <= 6 ? 4 : 2; }
-#elif defined(__AVX2__)
-constexpr int kLanes = 8;
-constexpr int kRegisters = 16;
-constexpr int kMaxRows = 6;
-constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
-#elif defined(__aarch64__)
-constexpr int kLanes = 4;
-constexpr int kRegisters = 32;
+#elif defined(__AVX2__) || defined(__aarch64__)
 constexpr int kMaxRows = 6;
 constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
 #else
-constexpr int kLanes = 4;
-constexpr int kRegisters = 16;
 constexpr int kMaxRows = 3;
 constexpr int blocks_per_tile(int rows) { return rows == 1 ? 2 : 1; }
 #endif
 constexpr int kVectors = kBlock / kLanes;
 // A tile's sums leave few registers for anything else.
 constexpr bool is_tight(int rows, int blocks) { return rows * blocks * kVectors >= (kRegisters * 5) / 8; }
-
-typedef float Vec __attribute__((vector_size(4 * kLanes)));
-typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
-typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
-
-#define HELIX_INLINE inline __attribute__((always_inline))
-
-template <class T>
-HELIX_INLINE T load(const void* from) {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  return value;
-}
-
-HELIX_INLINE Vec broadcast(float value) { return value - Vec{}; }
 
 // The compiler orders loads ahead of the sums they feed and spills what does not fit; this holds a sum in its register.
 HELIX_INLINE void stay_in_register([[maybe_unused]] Vec& sum) {

@@ -1,0 +1,112 @@
+// The operator `attend` in the namespace HELIX_NAMESPACE, over torch's stable ABI and its thread pool.
+#include "attention.h"
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+constexpr int64_t kMinWork = 1 << 18;  // multiplications worth a thread
+
+void check_floats(const Tensor& tensor, const char* name) {
+  STD_TORCH_CHECK(tensor.dim() == 3 && tensor.scalar_type() == ScalarType::Float && tensor.is_cpu(), "attend: ", name,
+                  " must be float32 on the CPU, with three dimensions");
+}
+
+void check_numbers(const Tensor& tensor, const char* name) {
+  STD_TORCH_CHECK(tensor.scalar_type() == ScalarType::Long && tensor.is_cpu() && tensor.is_contiguous(), "attend: ", name,
+                  " must be int64 on the CPU and contiguous");
+}
+
+Tensor with_whole_heads(const Tensor& tensor) {
+  return tensor.stride(2) == 1 ? tensor : torch::stable::contiguous(tensor);
+}
+
+// Copies [num_heads, num_rows, size] into slots of [num_slots, num_heads, size].
+void write(const Tensor& source, const Tensor& slots, Tensor& pool) {
+  const int64_t num_heads = source.size(0), num_rows = source.size(1), size = source.size(2);
+  const auto* numbers = static_cast<const int64_t*>(slots.const_data_ptr());
+  const auto* from = static_cast<const float*>(source.const_data_ptr());
+  auto* to = static_cast<float*>(pool.mutable_data_ptr());
+  for (int64_t row = 0; row < num_rows; ++row)
+    for (int64_t head = 0; head < num_heads; ++head)
+      std::copy_n(from + head * source.stride(0) + row * source.stride(1), size,
+                  to + (numbers[row] * num_heads + head) * size);
+}
+
+Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, Tensor keys, Tensor values,
+              const Tensor& slots, const Tensor& positions, const Tensor& owners, const Tensor& block_tables,
+              int64_t block_size, int64_t window, int64_t chunk, double scale) {
+  check_floats(query, "query");
+  check_floats(key, "key");
+  check_floats(value, "value");
+  check_floats(keys, "keys");
+  check_floats(values, "values");
+  check_numbers(slots, "slots");
+  check_numbers(positions, "positions");
+  check_numbers(owners, "owners");
+  check_numbers(block_tables, "block_tables");
+  const int64_t num_heads = query.size(0), num_rows = query.size(1), num_kv_heads = key.size(0);
+  STD_TORCH_CHECK(keys.is_contiguous() && values.is_contiguous() && key.size(1) == num_rows &&
+                      value.size(1) == num_rows && value.size(0) == num_kv_heads && num_heads % num_kv_heads == 0 &&
+                      keys.size(1) == num_kv_heads && values.size(1) == num_kv_heads &&
+                      key.size(2) == query.size(2) && keys.size(2) == key.size(2) && values.size(2) == value.size(2) &&
+                      slots.numel() == num_rows && positions.numel() == num_rows && owners.numel() == num_rows &&
+                      block_tables.dim() == 2 && block_size > 0,
+                  "attend: shapes do not fit");
+  write(with_whole_heads(key), slots, keys);
+  write(with_whole_heads(value), slots, values);
+  const Tensor heads = with_whole_heads(query);
+  Tensor out = torch::stable::new_empty(query, {num_rows, num_heads, value.size(2)});
+  const helix::PagedAttention attention{
+      {static_cast<const float*>(heads.const_data_ptr()), heads.stride(1), heads.stride(0)},
+      static_cast<const float*>(keys.const_data_ptr()),
+      static_cast<const float*>(values.const_data_ptr()),
+      static_cast<const int64_t*>(positions.const_data_ptr()),
+      static_cast<const int64_t*>(owners.const_data_ptr()),
+      static_cast<const int64_t*>(block_tables.const_data_ptr()),
+      static_cast<float*>(out.mutable_data_ptr()),
+      num_heads,
+      num_kv_heads,
+      query.size(2),
+      value.size(2),
+      block_tables.size(1),
+      block_size,
+      window,
+      chunk,
+      static_cast<float>(scale),
+  };
+  int64_t num_keys = 0;
+  for (int64_t row = 0; row < num_rows; ++row)
+    num_keys += attention.positions[row] + 1 - attention.first_position(row);
+  const int64_t work = num_keys * num_heads * (query.size(2) + value.size(2)) / std::max<int64_t>(num_rows * num_kv_heads, 1);
+  // Rows of one KV head follow one another: they read the same keys.
+  torch::stable::parallel_for(
+      0, num_rows * num_kv_heads, std::max<int64_t>(1, kMinWork / std::max<int64_t>(work, 1)),
+      [&](int64_t begin, int64_t end) {
+        std::vector<int64_t> context;
+        std::vector<float> scores;
+        for (int64_t i = begin; i < end; ++i) attention.attend(i % num_rows, i / num_rows, context, scores);
+      });
+  return out;
+}
+
+}  // namespace
+
+// Indirection: the registration macros stringify their argument.
+#define HELIX_LIBRARY_FRAGMENT(ns, m) STABLE_TORCH_LIBRARY_FRAGMENT(ns, m)
+#define HELIX_LIBRARY_IMPL(ns, key, m) STABLE_TORCH_LIBRARY_IMPL(ns, key, m)
+
+HELIX_LIBRARY_FRAGMENT(HELIX_NAMESPACE, m) {
+  m.def(
+      "attend(Tensor query, Tensor key, Tensor value, Tensor(a!) keys, Tensor(b!) values, Tensor slots, "
+      "Tensor positions, Tensor owners, Tensor block_tables, int block_size, int window, int chunk, float scale) -> "
+      "Tensor");
+}
+
+HELIX_LIBRARY_IMPL(HELIX_NAMESPACE, CPU, m) { m.impl("attend", TORCH_BOX(&attend)); }
