@@ -1,0 +1,132 @@
+"""What the draft model is asked to compute, and what it was drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from helix.model.batch import Span
+from helix.model.runner import ModelRunner
+from helix.request import Request
+from helix.sampling.sampler import Sampler
+from helix.sampling_params import SamplingParams
+from helix.scheduler import ScheduledRequest
+from helix.spec_decode.draft_model import DraftModelProposer
+
+VOCAB_SIZE = 12
+TABLE = torch.randn(VOCAB_SIZE, VOCAB_SIZE + 4, generator=torch.Generator().manual_seed(0)) * 2
+"""Logits of the next token by the last one; four columns are padding."""
+TABLE[:, VOCAB_SIZE:] = 50
+
+
+class TableRunner:
+    """Notes what it computes, and answers with rows of the table."""
+
+    def __init__(self) -> None:
+        self.passes: list[list[Span]] = []
+
+    def forward(self, spans: Sequence[Span]) -> Tensor:
+        self.passes.append(list(spans))
+        ids = [token_id for span in spans for token_id in span.token_ids[len(span.token_ids) - span.num_logits :]]
+        return TABLE[ids]
+
+    @property
+    def shapes(self) -> list[list[tuple[int, list[int], int]]]:
+        """Start, tokens and number of logits of each span of each pass."""
+        return [[(span.start, list(span.token_ids), span.num_logits) for span in spans] for spans in self.passes]
+
+
+def _proposer(*, budget: int = 100) -> tuple[DraftModelProposer, TableRunner]:
+    runner = TableRunner()
+    return DraftModelProposer(cast(ModelRunner, runner), Sampler(VOCAB_SIZE), max_num_batched_tokens=budget), runner
+
+
+def _item(name: str, token_ids: list[int], num_drafts: int, *, done: int = 0, **params: Any) -> ScheduledRequest:
+    request = Request(name, token_ids[:1], SamplingParams(**({"temperature": 0} | params)), seed=3, max_tokens=50)
+    request.token_ids = list(token_ids)
+    request.block_table = [7, 8, 9]
+    request.num_draft_computed_tokens = done
+    return ScheduledRequest(request, 1, num_drafts)
+
+
+def test_the_first_pass_computes_what_is_missing_and_each_other_one_token() -> None:
+    proposer, runner = _proposer()
+    item = _item("a", [1, 2, 3, 4], 3, done=2)
+    draft = proposer.propose([item])["a"]
+    first, second, third = draft.token_ids
+    assert runner.shapes == [[(2, [3, 4], 1)], [(4, [first], 1)], [(5, [second], 1)]]
+    assert first == int(TABLE[4, :VOCAB_SIZE].argmax())
+    assert third == int(TABLE[second, :VOCAB_SIZE].argmax())
+    assert item.request.num_draft_computed_tokens == 6, "the last draft token is never computed"
+    assert all(span.block_table is item.request.block_table for spans in runner.passes for span in spans)
+
+
+def test_requests_share_passes_and_leave_them_when_they_have_their_drafts() -> None:
+    proposer, runner = _proposer()
+    items = [_item("a", [1, 2], 1), _item("b", [3], 3), _item("c", [4, 5, 6], 2), _item("d", [7], 0)]
+    drafts = proposer.propose(items)
+    assert {name: len(draft.token_ids) for name, draft in drafts.items()} == {"a": 1, "b": 3, "c": 2}
+    assert [len(spans) for spans in runner.passes] == [3, 2, 1]
+    for item in items[:3]:
+        alone, _ = _proposer()
+        request = item.request
+        again = _item(request.request_id, request.token_ids, item.max_draft_tokens)
+        assert alone.propose([again])[request.request_id] == drafts[request.request_id]
+
+
+def test_a_draft_far_behind_catches_up_over_several_steps_and_nobody_exceeds_the_budget() -> None:
+    proposer, runner = _proposer(budget=5)
+    long, short = _item("long", [1 + i % 9 for i in range(12)], 2), _item("short", [3, 4], 2)
+    assert set(proposer.propose([long, short])) == set()
+    assert set(proposer.propose([long, short])) == set()
+    assert set(proposer.propose([long, short])) == {"long", "short"}
+    assert [sum(len(span.token_ids) for span in spans) for spans in runner.passes] == [5, 5, 4, 2]
+    assert [span.num_logits for span in runner.passes[0]] == [0]
+
+
+@pytest.mark.parametrize("params", [{}, {"temperature": 0.8, "seed": 1}])
+def test_a_coupled_draft_is_certain(params: dict[str, Any]) -> None:
+    proposer, _ = _proposer()
+    assert proposer.propose([_item("a", [1, 2], 3, **params)])["a"].probs is None
+
+
+def test_probs_are_what_each_token_was_drawn_from() -> None:
+    """Recomputed, or of other parameters, they would bias the rejection rule."""
+    proposer, _ = _proposer()
+    items = [
+        _item("hot", [1, 2], 3, temperature=1.5, top_k=4),
+        _item("greedy", [1, 2], 2),
+        _item("biased", [5], 2, temperature=0.7, logit_bias={3: 4.0}, presence_penalty=1.0),
+    ]
+    drafts = proposer.propose(items)
+    assert drafts["greedy"].probs is None
+    for item in (items[0], items[2]):
+        draft, params = drafts[item.request.request_id], item.request.params
+        assert draft.probs is not None
+        assert draft.probs.shape == (len(draft.token_ids), VOCAB_SIZE)
+        before = item.request.token_ids[-1]
+        seen = set(item.request.output_token_ids)
+        for token_id, probs in zip(draft.token_ids, draft.probs, strict=True):
+            logits = TABLE[before, :VOCAB_SIZE].clone()
+            for biased, bias in params.logit_bias.items():
+                logits[biased] += bias
+            logits[list(seen)] -= params.presence_penalty
+            logits /= params.temperature
+            if params.top_k:
+                logits[logits < logits.topk(params.top_k).values[-1]] = -torch.inf
+            assert torch.allclose(probs, logits.softmax(-1), atol=1e-6)
+            assert probs[token_id] > 0
+            before = token_id
+            seen.add(token_id)
+
+
+def test_where_nobody_may_draft_nothing_is_computed() -> None:
+    """Speculation that is off must cost what plain decoding costs."""
+    proposer, runner = _proposer()
+    assert proposer.propose([_item("a", [1, 2], 0), _item("b", [3], 0)]) == {}
+    assert proposer.propose([]) == {}
+    assert runner.passes == []
