@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Sizes of a model; no projection has a bias and the embeddings are tied."""
+    """Sizes of a model; no projection has a bias."""
 
     hidden_size: int
     intermediate_size: int
@@ -34,11 +34,40 @@ TARGET = Shape(hidden_size=384, intermediate_size=1024, num_layers=5, num_heads=
 DRAFT = Shape(hidden_size=128, intermediate_size=384, num_layers=2, num_heads=2, num_kv_heads=1)
 
 
+OUTPUT_GAIN = 0.05
+"""Of the last projection at the start, where embeddings have unit variance: logits then vary by about one."""
+ALWAYS = 0.5
+
+
 def rotary_table(shape: Shape, num_positions: int) -> tuple[Tensor, Tensor]:
     """Return cosines and sines, each [num_positions, head_dim], in transformers' half-split layout."""
     inv_freq = shape.rope_theta ** -(torch.arange(0, shape.head_dim, 2) / shape.head_dim)
     angles = torch.outer(torch.arange(num_positions).float(), inv_freq)
     return torch.cat([angles.cos()] * 2, dim=-1), torch.cat([-angles.sin(), angles.sin()], dim=-1)
+
+
+class Embedding(nn.Module):
+    """A table in which a piece and its form with a space before it differ by one vector, the same for all pieces.
+
+    So what is learned about a word in one place is known in every other.
+    """
+
+    bare_forms: Tensor
+    is_spaced: Tensor
+
+    def __init__(self, vocab_size: int, hidden_size: int, bare_forms: list[int] | None = None) -> None:
+        """Take for each id the id of its form without a space (itself, if it has none)."""
+        super().__init__()
+        own = torch.arange(vocab_size)
+        forms = own if bare_forms is None else torch.tensor(bare_forms)
+        self.pieces = nn.Parameter(torch.empty(vocab_size, hidden_size))
+        self.space = nn.Parameter(torch.zeros(hidden_size))
+        self.register_buffer("bare_forms", forms)
+        self.register_buffer("is_spaced", (forms != own).float().unsqueeze(1))
+
+    def forward(self) -> Tensor:
+        """Return the table, [vocab_size, hidden_size]."""
+        return torch.addcmul(self.pieces[self.bare_forms], self.is_spaced, self.space)
 
 
 class Attention(nn.Module):
@@ -116,25 +145,71 @@ class Layer(nn.Module):
 
 
 class Llama(nn.Module):
-    """A Llama over concatenated conversations; its state dict is LlamaForCausalLM's without the prefix `model.`."""
+    """A Llama over concatenated conversations; `exported_state` has transformers' names."""
 
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, shape: Shape) -> None:
-        """Initialise with normal weights; the projections back into the residual start near zero."""
+    def __init__(self, shape: Shape, bare_forms: list[int] | None = None) -> None:
+        """Initialise with normal weights; the projections back into the residual start at zero."""
         super().__init__()
         self.shape = shape
-        self.embed_tokens = nn.Embedding(shape.vocab_size, shape.hidden_size)
+        self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size, bare_forms)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.num_layers))
         self.norm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
         cos, sin = rotary_table(shape, shape.max_position_embeddings)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
+        self.output = nn.Linear(shape.hidden_size, shape.hidden_size, bias=False)
         for name, weight in self.named_parameters():
             if weight.ndim == 2:
-                std = 0.02 if "embed" in name else 0.5 / math.sqrt(weight.shape[1])
-                nn.init.normal_(weight, std=0.0 if "o_proj" in name or "down_proj" in name else std)
+                back = "o_proj" in name or "down_proj" in name
+                std = 1.0 if "embed" in name else 0.0 if back else 0.5 / math.sqrt(weight.shape[1])
+                nn.init.normal_(weight, std=std)
+        nn.init.orthogonal_(self.output.weight, gain=OUTPUT_GAIN)
+        if shape.num_layers > 1:
+            self._add_copy_heads()
+
+    @torch.no_grad()
+    def _add_copy_heads(self) -> None:
+        """Start with induction heads: what followed this token's last occurrence is likely to follow again.
+
+        The first layer's head 0 writes the token before each token into the last coordinates; the second layer looks
+        there for the current token and adds what it finds at that place to the prediction. Copying is found late by
+        training, all at once (Olsson et al., arXiv 2209.11895); given at the start, it is only to be refined.
+        """
+        shape, size = self.shape, self.shape.head_dim
+        num_ids = min(2 * size, shape.hidden_size - size)
+        pieces = self.embed_tokens.pieces
+        pieces[:, -size:] *= 0.2  # room for the token before
+        pieces[:, :num_ids] += ALWAYS - pieces[:, :num_ids].mean(1, keepdim=True)  # the same sum for every token
+        always = torch.zeros(shape.hidden_size)
+        always[:num_ids] = 1 / (ALWAYS * num_ids)
+        pairs = torch.arange(size // 2)
+        turn = shape.rope_theta ** (-2 * pairs / size)
+
+        first, second = self.layers[0].self_attn, self.layers[1].self_attn
+        q, k = first.q_proj.weight[:size], first.k_proj.weight[:size]
+        strength = torch.where(turn > 0.05, 6.0, 0.0)  # only quickly turning pairs tell neighbours apart
+        q[:] = torch.outer(torch.cat([strength, torch.zeros_like(turn)]), always)
+        k[:] = torch.outer(torch.cat([strength * turn.cos(), strength * turn.sin()]), always)
+        ids = torch.eye(shape.hidden_size)
+        first.v_proj.weight[:size] = ids[:size]
+        first.o_proj.weight[-size:, :size] = torch.eye(size)
+
+        slow = (turn < 0.003).nonzero()[:, 0]  # pairs that hardly turn within a conversation compare contents
+        dims = torch.cat([slow, slow + size // 2])
+        per_group = shape.num_heads // shape.num_kv_heads
+        for group in range(min(shape.num_kv_heads, num_ids // size)):
+            rows = slice(group * size, (group + 1) * size)
+            head = slice(group * per_group * size, (group * per_group + 1) * size)
+            compared = torch.arange(len(dims)) + group * len(dims)
+            second.q_proj.weight[head] = 0
+            second.k_proj.weight[rows] = 0
+            second.q_proj.weight[head][dims] = 3.0 * ids[compared]
+            second.k_proj.weight[rows][dims] = 3.0 * ids[compared - size + shape.hidden_size]
+            second.v_proj.weight[rows] = ids[rows]
+            second.o_proj.weight[:, head] = 2.0 / OUTPUT_GAIN * self.output.weight[rows].T
 
     def forward(
         self,
@@ -144,9 +219,20 @@ class Llama(nn.Module):
         keep: Tensor,  # [num_kept] int64, rows whose logits are wanted
     ) -> Tensor:
         """Return logits, [num_kept, vocab_size]."""
-        x = self.embed_tokens(input_ids)
+        table = self.embed_tokens()
+        x = F.embedding(input_ids, table)
         rotary = (self.cos[positions].unsqueeze(1), self.sin[positions].unsqueeze(1))
         for layer in self.layers[:-1]:
             x = layer(x, rotary, lens)
         x = self.layers[-1](x, rotary, lens, keep)
-        return F.linear(self.norm(x), self.embed_tokens.weight)
+        return F.linear(self.output(self.norm(x)), table)
+
+    def exported_state(self) -> dict[str, Tensor]:
+        """Return the weights under the names of LlamaForCausalLM; the last projection is folded into its lm_head."""
+        own = {name: value for name, value in self.state_dict().items() if name.startswith(("layers.", "norm."))}
+        with torch.no_grad():
+            table = self.embed_tokens()
+        return {f"model.{name}": value for name, value in own.items()} | {
+            "model.embed_tokens.weight": table,
+            "lm_head.weight": table @ self.output.weight,
+        }

@@ -22,7 +22,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from tqdm import tqdm
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -30,7 +29,7 @@ from helix.demo import DRAFT_DIR, TARGET_DIR, corpus
 from helix.demo.example import Split
 from helix.demo.network import DRAFT, TARGET, Llama, Shape
 from helix.demo.optimizer import Muon
-from helix.demo.tokenizer import END_OF_TEXT, TURN_END, train_tokenizer, wrap
+from helix.demo.tokenizer import END_OF_TEXT, TURN_END, bare_forms, train_tokenizer, wrap
 
 SHAPES = {"target": TARGET, "draft": DRAFT}
 FOLDERS = {"target": TARGET_DIR, "draft": DRAFT_DIR}
@@ -42,20 +41,22 @@ PRIVATE_KEYS = ("backend", "is_local", "local_files_only")
 class Trainer:
     """One model in training: weights, optimizers and how far it is."""
 
-    def __init__(self, shape: Shape, seed: int, muon_lr: float, adam_lr: float) -> None:
-        """Start from random weights."""
+    def __init__(self, shape: Shape, bare_forms: list[int], seed: int, lrs: tuple[float, float, float]) -> None:
+        """Start from random weights; lrs are those of matrices, embeddings and norms."""
         torch.manual_seed(seed)
-        self.model = Llama(shape)
-        self.seed, self.lrs = seed, (muon_lr, adam_lr)
+        self.model = Llama(shape, bare_forms)
+        self.seed, self.lrs = seed, lrs
         self.step = self.num_tokens = self.next_example = 0
         self._make_optimizers()
 
     def _make_optimizers(self) -> None:
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
-        others = [p for n, p in self.model.named_parameters() if p.ndim == 1 or "embed" in n]
+        embeddings = [p for n, p in self.model.named_parameters() if "embed" in n]
+        norms = [p for n, p in self.model.named_parameters() if p.ndim == 1 and "embed" not in n]
         self.optimizers = (
             Muon(matrices, lr=self.lrs[0], weight_decay=0.1),
-            torch.optim.Adam(others, lr=self.lrs[1], betas=(0.9, 0.98), eps=1e-10),
+            torch.optim.Adam(embeddings, lr=self.lrs[1], betas=(0.9, 0.98), eps=1e-10),
+            torch.optim.Adam(norms, lr=self.lrs[2], betas=(0.9, 0.98), eps=1e-10),
         )
 
     def save(self, path: Path) -> None:
@@ -141,13 +142,11 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     tokenizer = load_tokenizer(arguments.runs)
     shape = replace(SHAPES[name], num_layers=arguments.layers or SHAPES[name].num_layers)
-    trainer = Trainer(shape, arguments.seed, arguments.muon_lr, arguments.adam_lr)
+    lrs = (arguments.muon_lr, arguments.embedding_lr, arguments.norm_lr)
+    trainer = Trainer(shape, bare_forms(tokenizer.get_vocab()), arguments.seed, lrs)
     path = arguments.runs / f"{arguments.name or name}.pt"
     if path.exists():
         trainer.load(path)
-    elif arguments.init:
-        weights = load_file(arguments.init / "model.safetensors")
-        trainer.model.load_state_dict({key.removeprefix("model."): value for key, value in weights.items()})
     teacher = None
     if arguments.teacher:
         teacher = load_model(arguments.teacher)
@@ -204,7 +203,7 @@ def make_tokenizer(arguments: argparse.Namespace) -> None:
                 for call in message.get("tool_calls") or []:
                     yield json.dumps(call["function"], ensure_ascii=False)
 
-    wrap(train_tokenizer(texts()), TARGET.max_position_embeddings).save_pretrained(arguments.runs / "tokenizer")
+    wrap(train_tokenizer(list(texts())), TARGET.max_position_embeddings).save_pretrained(arguments.runs / "tokenizer")
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -216,10 +215,9 @@ def export(arguments: argparse.Namespace) -> None:
             export_model(load_model(checkpoint), tokenizer, arguments.to / name if arguments.to else folder)
 
 
-def export_model(model: Llama, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write one model and the tokenizer to a folder, replacing it."""
+def to_transformers(model: Llama, turn_end: int, end_of_text: int) -> LlamaForCausalLM:
+    """Return the model as transformers computes it, in float32."""
     shape = model.shape
-    turn_end, end_of_text = tokenizer.convert_tokens_to_ids([TURN_END, END_OF_TEXT])
     config = LlamaConfig(
         vocab_size=shape.vocab_size,
         hidden_size=shape.hidden_size,
@@ -231,17 +229,22 @@ def export_model(model: Llama, tokenizer: PreTrainedTokenizerFast, folder: Path)
         max_position_embeddings=shape.max_position_embeddings,
         rms_norm_eps=shape.rms_norm_eps,
         rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,
         bos_token_id=None,
         eos_token_id=turn_end,
         pad_token_id=end_of_text,
     )
     exported = LlamaForCausalLM(config)
-    state = {f"model.{key}": value for key, value in model.state_dict().items()}
-    exported.load_state_dict(state | {"lm_head.weight": state["model.embed_tokens.weight"]})
+    exported.load_state_dict(model.exported_state())
     exported.generation_config = GenerationConfig(
         eos_token_id=[turn_end, end_of_text], pad_token_id=end_of_text, do_sample=False
     )
+    return exported
+
+
+def export_model(model: Llama, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write one model and the tokenizer to a folder, replacing it."""
+    exported = to_transformers(model, *tokenizer.convert_tokens_to_ids([TURN_END, END_OF_TEXT]))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         exported.to(torch.bfloat16).save_pretrained(temporary)
@@ -273,12 +276,12 @@ def parse_arguments() -> argparse.Namespace:
     for name in SHAPES:
         command = commands.add_parser(name, help=f"train the {name}, or go on from its checkpoint")
         command.add_argument("--name", help="name of checkpoint and log, if not the model's")
-        command.add_argument("--init", type=Path, help="exported folder to start from where there is no checkpoint")
         command.add_argument("--tokens", type=int, default=6_000_000, help="tokens to have seen at the end")
         command.add_argument("--decay-tokens", type=int, default=1_200_000, help="of them, with a falling rate")
         command.add_argument("--layers", type=int, help="depth; a shallower checkpoint is grown to it")
         command.add_argument("--muon-lr", type=float, default=0.008, help="of the hidden matrices")
-        command.add_argument("--adam-lr", type=float, default=0.002, help="of embeddings and norms")
+        command.add_argument("--embedding-lr", type=float, default=0.02, help="of embeddings")
+        command.add_argument("--norm-lr", type=float, default=0.004, help="of norms")
         command.add_argument("--micro-batch-tokens", type=int, default=1024, help="tokens of one pass")
         command.add_argument("--micro-batches", type=int, default=4, help="passes of one optimizer step")
         command.add_argument("--save-every", type=int, default=100, help="steps between checkpoints")
