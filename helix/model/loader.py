@@ -38,7 +38,7 @@ class LoadedModel:
     """Longest sequence the model was built for."""
     num_parameters: int
     linear_route: str
-    """How linear layers are computed, for people."""
+    """How linear layers are computed, for people; the same after every start."""
 
 
 NUM_LOADING_STAGES = 2
@@ -90,7 +90,8 @@ def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:
     dtype, linear_route = next(module.parameters()).dtype, "torch"
     if device.type == "cpu":
         report = linear.pack(module)
-        dtype, linear_route = report.activation_dtype, str(report)
+        weight_dtype = str(report.weight_dtype).removeprefix("torch.")
+        dtype, linear_route = report.activation_dtype, f"{report.reason}, {weight_dtype} weights"
     module.set_attn_implementation(attention.IMPLEMENTATION)  # type: ignore[operator]
     text_config: Any = module.config.get_text_config()  # type: ignore[union-attr, operator]
     return LoadedModel(
