@@ -155,7 +155,8 @@ class Llama(nn.Module):
         super().__init__()
         self.shape = shape
         self.embed_tokens = Embedding(shape.vocab_size, shape.hidden_size, bare_forms)
-        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.num_layers))
+        layers = [Layer(shape) for _ in range(shape.num_layers)]
+        self.layers = nn.ModuleList(layers)
         self.norm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
         cos, sin = rotary_table(shape, shape.max_position_embeddings)
         self.register_buffer("cos", cos, persistent=False)
@@ -168,10 +169,10 @@ class Llama(nn.Module):
                 nn.init.normal_(weight, std=std)
         nn.init.orthogonal_(self.output.weight, gain=OUTPUT_GAIN)
         if shape.num_layers > 1:
-            self._add_copy_heads()
+            self._add_copy_heads(layers[0].self_attn, layers[1].self_attn)
 
     @torch.no_grad()
-    def _add_copy_heads(self) -> None:
+    def _add_copy_heads(self, first: Attention, second: Attention) -> None:
         """Start with induction heads: what followed this token's last occurrence is likely to follow again.
 
         The first layer's head 0 writes the token before each token into the last coordinates; the second layer looks
@@ -188,7 +189,6 @@ class Llama(nn.Module):
         pairs = torch.arange(size // 2)
         turn = shape.rope_theta ** (-2 * pairs / size)
 
-        first, second = self.layers[0].self_attn, self.layers[1].self_attn
         q, k = first.q_proj.weight[:size], first.k_proj.weight[:size]
         strength = torch.where(turn > 0.05, 6.0, 0.0)  # only quickly turning pairs tell neighbours apart
         q[:] = torch.outer(torch.cat([strength, torch.zeros_like(turn)]), always)
@@ -219,7 +219,7 @@ class Llama(nn.Module):
         keep: Tensor,  # [num_kept] int64, rows whose logits are wanted
     ) -> Tensor:
         """Return logits, [num_kept, vocab_size]."""
-        table = self.embed_tokens()
+        table: Tensor = self.embed_tokens()
         x = F.embedding(input_ids, table)
         rotary = (self.cos[positions].unsqueeze(1), self.sin[positions].unsqueeze(1))
         for layer in self.layers[:-1]:
@@ -231,7 +231,7 @@ class Llama(nn.Module):
         """Return the weights under the names of LlamaForCausalLM; the last projection is folded into its lm_head."""
         own = {name: value for name, value in self.state_dict().items() if name.startswith(("layers.", "norm."))}
         with torch.no_grad():
-            table = self.embed_tokens()
+            table: Tensor = self.embed_tokens()
         return {f"model.{name}": value for name, value in own.items()} | {
             "model.embed_tokens.weight": table,
             "lm_head.weight": table @ self.output.weight,

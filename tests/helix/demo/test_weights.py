@@ -67,7 +67,7 @@ def disturbed(shape: Shape) -> Llama:
     network = Llama(shape, [max(0, i - shape.vocab_size // 2) for i in range(shape.vocab_size)])
     with torch.no_grad():
         for weight in network.parameters():
-            weight += 0.05 * torch.randn_like(weight)
+            weight.add_(torch.randn_like(weight), alpha=0.05)
     return network
 
 
