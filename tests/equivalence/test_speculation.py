@@ -160,3 +160,52 @@ def test_speculation_is_counted_where_it_happens() -> None:
     assert spec.num_emitted_tokens == 41
     assert dict(spec.accepted_tokens_per_position) == {0: 10, 1: 10, 2: 10}
     assert set(spec.by_proposer) == {"draft"}
+
+
+@pytest.mark.parametrize("draft_vocab_size", [64, 66, 80])
+def test_padding_of_either_vocabulary_is_never_drawn_and_changes_nothing(draft_vocab_size: int) -> None:
+    """The models pad their embeddings differently, and padding has logits too, which here would often win."""
+    target = tiny_llama(vocab_size=72, scale=6.0)
+    draft = tiny_llama(vocab_size=draft_vocab_size, seed=1, scale=6.0)
+    params = _seeded(temperature=1.3, ignore_eos=True)
+    plain = _answers(make_engine(target, speculation_depth=0), params)
+    for rule in ("match", "rejection"):
+        engine = make_engine(
+            target, draft, speculation_depth=4, speculation_method="draft", acceptance_rule=rule, num_blocks=128
+        )
+        answers = _answers(engine, params)
+        assert all(token_id < VOCAB_SIZE for answer in answers for token_id in answer[0])
+        assert (answers == plain) == (rule == "match")
+        assert engine.stats().spec.num_accepted_tokens
+
+
+@pytest.mark.parametrize("rule", ["match", "rejection"])
+def test_requests_without_seed_are_sampled_and_each_by_itself(rule: str) -> None:
+    """Neither greedily, as verification without probabilities would, nor with noise that batch mates share."""
+    engine = make_engine(TARGET, TARGET, speculation_depth=4, acceptance_rule=rule)
+    params = SamplingParams(temperature=1.0, max_tokens=12, ignore_eos=True)
+    answers = run(engine, [[5, 6, 7]] * 8, params) + run(engine, [[5, 6, 7]] * 8, params)
+    assert len(set(answers)) == 16
+    assert len({answer[0] for answer in answers}) > 2, "the first token is drawn too"
+
+
+@pytest.mark.parametrize("end", ["stop token", "stop string", "length"])
+def test_tokens_behind_the_end_of_an_accepted_run_are_neither_shown_nor_counted(end: str) -> None:
+    params = SamplingParams(temperature=1.5, seed=4, max_tokens=30, ignore_eos=True, logprobs=0)
+    (whole,) = make_engine(TARGET, speculation_depth=0).generate([[1, 2, 3]], params)
+    lengths = [n for n in range(3, 16) if whole.token_ids[n - 1] not in whole.token_ids[: n - 1]]
+    assert len(lengths) > 3, "the answer repeats itself"
+    for length in lengths:
+        last = whole.token_ids[length - 1]
+        ends: dict[str, dict[str, Any]] = {
+            "stop token": {"stop_token_ids": (last,)},
+            "stop string": {"stop": (whole.text[length - 1],)},
+            "length": {"max_tokens": length},
+        }
+        engine = make_engine(TARGET, TARGET, speculation_depth=6, speculation_method="draft")
+        (cut,) = engine.generate([[1, 2, 3]], replace(params, **ends[end]))
+        assert cut.token_ids == whole.token_ids[:length]
+        assert cut.logprobs is not None and len(cut.logprobs) == length
+        assert cut.metrics.num_generated_tokens == cut.metrics.spec.num_emitted_tokens == length
+        assert len(cut.metrics.inter_token_s) == length - 1
+        assert cut.finish_reason is (FinishReason.LENGTH if end == "length" else FinishReason.STOP)
