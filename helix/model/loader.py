@@ -109,13 +109,21 @@ def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:
 
 
 def model_path(name: str) -> str:
-    """Return where transformers finds a model: a folder of the built-in pair, a folder, or a hub name as it is."""
+    """Return where transformers finds a model: a folder of the built-in pair, a folder, or a hub name as it is.
+
+    Raises:
+        ModelLoadError: The name is a path, and there is no such folder.
+    """
     if name in (DEMO_MODEL, DEMO_DRAFT_MODEL):
         from helix.demo import DRAFT_DIR, TARGET_DIR
 
         return str(TARGET_DIR if name == DEMO_MODEL else DRAFT_DIR)
     folder = Path(name).expanduser()
-    return str(folder) if folder.is_dir() else name
+    if folder.is_dir():
+        return str(folder)
+    if folder.is_absolute() or name.startswith("."):
+        raise ModelLoadError(f"there is no folder {folder}")
+    return name
 
 
 def resolve_device(device: str) -> torch.device:

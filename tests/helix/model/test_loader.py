@@ -41,7 +41,7 @@ def test_a_folder_is_loaded_and_described(folder: Path, capfd: pytest.CaptureFix
     assert capfd.readouterr() == ("", ""), "transformers' own bar and warnings are not for users"
 
 
-def test_bars_of_others_work_again_after_loading(folder: Path) -> None:
+def test_bars_of_others_work_again_after_loading(folder: Path, tmp_path: Path) -> None:
     def hook(factory: Any, args: Any, kwargs: Any) -> Any:
         return factory(*args, **kwargs)
 
@@ -49,7 +49,7 @@ def test_bars_of_others_work_again_after_loading(folder: Path) -> None:
     try:
         _load(ModelConfig(model=str(folder), device="cpu"))
         with pytest.raises(ModelLoadError):
-            _load(ModelConfig(model=str(folder / "missing"), device="cpu"))
+            _load(ModelConfig(model=str(tmp_path), device="cpu"))
         assert transformers_logging.set_tqdm_hook(outer) is hook
     finally:
         transformers_logging.set_tqdm_hook(outer)
@@ -79,6 +79,12 @@ def test_names_of_the_built_in_pair_are_folders_and_other_names_stay() -> None:
     assert (Path(model_path("helix-demo-draft")) / "config.json").is_file()
     assert model_path("helix-demo") != model_path("helix-demo-draft")
     assert model_path("org/model") == "org/model"
+
+
+@pytest.mark.parametrize("name", ["/nothing/here", "./nothing", "../nothing", "~/nothing-here"])
+def test_a_path_that_leads_nowhere_is_not_asked_of_the_hub(name: str) -> None:
+    with pytest.raises(ModelLoadError, match=r"there is no folder .*nothing"):
+        model_path(name)
 
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
