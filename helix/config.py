@@ -101,17 +101,17 @@ AcceptanceRule = Literal["auto", "match", "rejection"]
 class SpeculativeConfig:
     """How tokens are guessed ahead and how guesses are accepted. Every setting is lossless."""
 
-    speculation_depth: int = 4
+    speculation_depth: int = 5
     """Draft tokens per request and step unless a request asks otherwise; 0: none unless a request asks."""
     max_speculation_depth: int = 16
     """Largest depth a request may ask for."""
     draft_model: str | None = None
     """Name or folder of a smaller model with the same tokenizer; None: the built-in one for helix-demo, else none."""
     speculation_method: SpeculationMethod = "auto"
-    """Which proposer guesses: draft (a smaller model), ngram (the request's text), auto (ngram, then draft) or none."""
+    """Which proposer guesses: draft (a smaller model), ngram (the request's text), auto (the better one) or none."""
     ngram_max: int = 8
     """Longest suffix that the ngram proposer looks up."""
-    ngram_min: int = 3
+    ngram_min: int = 1
     """Shortest suffix that the ngram proposer looks up."""
     acceptance_rule: AcceptanceRule = "auto"
     """match: keep a guess equal to the target's own draw; rejection: Leviathan et al.; auto: match unless a sampled

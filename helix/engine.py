@@ -16,6 +16,7 @@ from helix.request import Request
 from helix.sampling.sampler import Sampler, Verified
 from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest, Scheduler
+from helix.spec_decode.depth import PassCosts
 from helix.spec_decode.draft_model import DraftModelProposer
 from helix.spec_decode.ngram import NgramProposer
 from helix.spec_decode.proposer import Draft, Proposer, ProposerChain
@@ -52,7 +53,8 @@ class LLMEngine:
         if self.worker.draft is not None:
             budget = self.config.scheduler.max_num_batched_tokens
             proposers.append(DraftModelProposer(self.worker.draft, self.sampler, max_num_batched_tokens=budget))
-        self.proposer = ProposerChain(proposers, method=speculative.speculation_method)
+        costs = None if speculative.speculation_method == "none" else _measure_costs(self.worker)
+        self.proposer = ProposerChain(proposers, method=speculative.speculation_method, costs=costs)
         self.info: EngineInfo = self.worker.info(self.config)
         self._streams: dict[str, _TextStream] = {}
         self._stats = EngineStats(num_blocks=pool.num_blocks)
@@ -268,6 +270,14 @@ class _TextStream:
             stop_reason=request.stop_reason,
             metrics=request.metrics,
         )
+
+
+def _measure_costs(worker: Worker) -> PassCosts:
+    """Time passes of an idle engine, before any block is handed out."""
+    pool = worker.target.pool
+    rows = [num_rows for num_rows in (1, 2, 3, 4, 6, 8, 12, 16) if num_rows <= pool.num_blocks * pool.block_size]
+    draft_s = 0.0 if worker.draft is None else worker.draft.time_passes([1])[1]
+    return PassCosts(worker.target.time_passes(rows), draft_s)
 
 
 def _span(item: ScheduledRequest, draft: Draft | None) -> Span:

@@ -17,7 +17,7 @@ HELIX_LAYERS = [
     ["helix.sampling_params", "helix.outputs"],
     ["helix.request", "helix.stats"],
     ["helix.kv_cache.block_manager", "helix.text"],
-    ["helix.scheduler"],
+    ["helix.scheduler", "helix.spec_decode.depth"],
     [
         "helix.spec_decode.proposer",
         "helix.spec_decode.acceptance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import torch
@@ -39,6 +40,29 @@ class ModelRunner:
             )
         logits: Tensor = output.logits[0]
         return logits[:num_logits]
+
+    def time_passes(self, rows: Sequence[int], *, budget_s: float = 2.0) -> dict[int, float]:
+        """Return the seconds of a pass by its number of rows, the best of some; overwrites the first blocks.
+
+        Numbers of rows take turns, at least twice each, until the budget is spent.
+        """
+        table = range(-(-max(rows) // self.pool.block_size))
+        if len(table) > self.pool.num_blocks:
+            raise ValueError(f"{max(rows)} rows do not fit {self.pool.num_blocks} blocks")
+        best = dict.fromkeys(rows, float("inf"))
+        started_s = time.perf_counter()
+        for turn in range(_MAX_TURNS):
+            if turn > 1 and time.perf_counter() - started_s > budget_s:
+                break
+            for num_rows in rows:
+                began_s = time.perf_counter()
+                logits = self.forward([Span(table, 0, [0] * num_rows, num_rows)])
+                logits[-1, 0].item()  # wait for an accelerator
+                best[num_rows] = min(best[num_rows], time.perf_counter() - began_s)
+        return best
+
+
+_MAX_TURNS = 4
 
 
 @torch.inference_mode()

@@ -25,6 +25,7 @@ class DraftModelProposer:
     """
 
     name = "draft"
+    runs_model = True
 
     def __init__(self, runner: ModelRunner, sampler: Sampler, *, max_num_batched_tokens: int) -> None:
         self.runner = runner

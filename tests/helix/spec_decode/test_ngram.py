@@ -34,6 +34,33 @@ def test_a_repetition_is_continued_beyond_the_end() -> None:
     assert _lookup([4, 1, 2, 1, 2, 1, 2], max_tokens=5) == [1, 2, 1, 2, 1]
 
 
+def test_a_longer_match_brings_a_longer_draft() -> None:
+    text = [*range(10, 40), 1]
+    for match_len in range(1, 6):
+        token_ids = _lookup([*text, *range(15, 15 + match_len)], max_tokens=16, ngram_min=1)
+        assert token_ids == list(range(15 + match_len, 15 + 3 * match_len))
+
+
+def test_a_copied_passage_flows_on_from_the_same_place() -> None:
+    """The passage occurs twice and goes on differently; the one that is being copied is not left for the other."""
+    copied, other = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [3, 4, 5, 6, 20, 21]
+    index = NgramIndex(1)
+    text = [*copied, *other, 50, 1, 2]
+    assert index.lookup(text, 4, 2) == [3, 4, 5, 6]
+    text += [3, 4, 5, 6, 7]  # all accepted, and the target's own token went on as well
+    assert index.lookup(text, 16, 2) == [8, 9, 10, 11, 12, 3, 4, 5, 6, 20, 21, 50, 1, 2]
+    assert index.match_len == 7
+
+
+def test_a_passage_that_is_left_is_looked_for_again() -> None:
+    index = NgramIndex(1)
+    text = [1, 2, 3, 4, 5, 6, 9, 8, 7, 50, 1, 2]
+    assert index.lookup(text, 4, 4) == [3, 4, 5, 6]
+    text += [3, 8]
+    assert index.lookup(text, 4, 4) == [7, 50]
+    assert index.match_len == 1
+
+
 def test_an_index_that_grows_answers_as_a_fresh_one() -> None:
     text = [1, 2, 3, 1, 2, 4, 1, 2, 3, 1, 2, 4, 5, 1, 2, 3, 1]
     growing = NgramIndex(2)

@@ -10,21 +10,28 @@ import pytest
 from helix.request import Request
 from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest
-from helix.spec_decode.proposer import MIN_DRAFT_TOKENS_TO_JUDGE, Draft, Drafts, ProposerChain
+from helix.spec_decode.depth import PassCosts
+from helix.spec_decode.proposer import Draft, Drafts, ProposerChain
 
 
 class Scripted:
     """Guesses for the requests it knows."""
 
-    def __init__(self, name: str, knows: set[str]) -> None:
+    def __init__(self, name: str, knows: set[str], *, match_len: int = 0) -> None:
         self.name = name
+        self.runs_model = name == "draft"
+        self.match_len = match_len
         self.knows = knows
         self.asked: list[list[str]] = []
         self.forgotten: list[str] = []
 
     def propose(self, scheduled: Sequence[ScheduledRequest]) -> Drafts:
         self.asked.append([item.request.request_id for item in scheduled])
-        return {name: Draft([1], self.name) for name in self.asked[-1] if name in self.knows}
+        return {
+            item.request.request_id: Draft([1] * item.max_draft_tokens, self.name, match_len=self.match_len)
+            for item in scheduled
+            if item.request.request_id in self.knows
+        }
 
     def forget(self, request_id: str) -> None:
         self.forgotten.append(request_id)
@@ -35,13 +42,21 @@ def _item(name: str, num_drafts: int = 2, **params: Any) -> ScheduledRequest:
     return ScheduledRequest(request, 1, num_drafts)
 
 
-def _miss(item: ScheduledRequest, proposer: str, *, num_draft_tokens: int, num_accepted_tokens: int) -> None:
-    item.request.metrics.spec.observe(
-        proposer=proposer,
-        num_draft_tokens=num_draft_tokens,
-        num_accepted_tokens=num_accepted_tokens,
-        num_emitted=num_accepted_tokens + 1,
-    )
+FLAT = PassCosts({1: 1.0, 17: 1.0}, draft_s=0.1)
+"""Verification costs nothing: an accelerator."""
+STOPPED = float
+"""A clock that stands still; nothing is observed."""
+STEEP = PassCosts({1: 1.0, 17: 17.0}, draft_s=0.1)
+"""Every row costs a pass."""
+
+
+def _step(chain: ProposerChain, item: ScheduledRequest, token_id: int, *, depth: int = 4) -> Draft | None:
+    """Propose, and commit what a target would that wants token_id for ever."""
+    item.max_draft_tokens = depth
+    draft = chain.propose([item]).get(item.request.request_id)
+    drafted = [] if draft is None else draft.token_ids
+    item.request.token_ids += [token_id] * (1 + (len(drafted) if token_id == 1 else 0))
+    return draft
 
 
 def test_the_first_that_guesses_wins_and_the_others_are_not_asked() -> None:
@@ -74,31 +89,84 @@ def test_a_request_chooses_its_method_and_the_engine_for_the_rest(
     assert [proposer.name for proposer in proposers if proposer.asked] == asked
 
 
+def test_a_long_match_is_copied_and_a_short_one_left_to_the_draft_model() -> None:
+    for match_len, expected in ((8, "ngram"), (1, "draft")):
+        proposers = [Scripted("ngram", {"a"}, match_len=match_len), Scripted("draft", {"a"})]
+        chain = ProposerChain(proposers, method="auto", costs=FLAT, clock=STOPPED)
+        assert chain.propose([_item("a", 4)])["a"].proposer == expected
+
+
 def test_a_proposer_that_keeps_missing_gives_way_for_that_request_alone() -> None:
-    first, second = Scripted("ngram", {"good", "bad"}), Scripted("draft", {"good", "bad"})
-    chain = ProposerChain([first, second], method="auto")
+    proposers = [Scripted("ngram", {"good", "bad"}, match_len=8), Scripted("draft", {"good", "bad"})]
+    chain = ProposerChain(proposers, method="auto", costs=FLAT, clock=STOPPED)
     good, bad = _item("good"), _item("bad")
-    _miss(good, "ngram", num_draft_tokens=20, num_accepted_tokens=15)
-    _miss(bad, "ngram", num_draft_tokens=20, num_accepted_tokens=2)
+    for _ in range(6):
+        _step(chain, good, token_id=1)
+        _step(chain, bad, token_id=2)
     drafts = chain.propose([good, bad])
     assert {name: draft.proposer for name, draft in drafts.items()} == {"good": "ngram", "bad": "draft"}
 
 
-def test_nobody_is_judged_by_a_few_misses_and_the_last_one_never() -> None:
-    first, second = Scripted("ngram", {"a"}), Scripted("draft", {"a"})
+def test_nothing_is_drafted_where_nothing_pays_and_it_is_tried_again_later() -> None:
+    chain = ProposerChain(
+        [Scripted("draft", {"a"})], method="auto", costs=PassCosts({1: 1.0, 17: 2.0}, 0.2), clock=STOPPED
+    )
     item = _item("a")
-    _miss(item, "ngram", num_draft_tokens=MIN_DRAFT_TOKENS_TO_JUDGE - 1, num_accepted_tokens=0)
-    _miss(item, "draft", num_draft_tokens=100, num_accepted_tokens=0)
-    assert ProposerChain([first, second], method="auto").propose([item])["a"].proposer == "ngram"
-    _miss(item, "ngram", num_draft_tokens=1, num_accepted_tokens=0)
-    assert ProposerChain([first, second], method="auto").propose([item])["a"].proposer == "draft"
+    depths = [0 if draft is None else len(draft.token_ids) for draft in (_step(chain, item, 2) for _ in range(60))]
+    assert depths[0] > 0, "the draft model starts with credit"
+    assert 0 in depths[:10], "it misses and is left out"
+    assert any(depths[10:]), "and asked again"
+    assert depths.count(0) > 40, "but seldom"
+
+
+def test_where_rows_cost_as_much_as_passes_nobody_drafts() -> None:
+    proposers = [Scripted("ngram", {"a"}, match_len=8), Scripted("draft", {"a"})]
+    assert ProposerChain(proposers, method="auto", costs=STEEP, clock=STOPPED).propose([_item("a")]) == {}
+    assert proposers[1].asked == []
+
+
+def test_a_draft_is_as_deep_as_pays() -> None:
+    """Seven rows cost a second pass, six none."""
+    costs = PassCosts({1: 1.0, 6: 1.0, 7: 2.0, 17: 2.0}, draft_s=0.01)
+    for name in ("ngram", "draft"):
+        chain = ProposerChain([Scripted(name, {"a"}, match_len=2)], method="auto", costs=costs, clock=STOPPED)
+        assert len(chain.propose([_item("a", 16)])["a"].token_ids) == 5
+
+
+def test_many_requests_draft_less() -> None:
+    costs = PassCosts({1: 1.0, 8: 1.1, 16: 3.0}, draft_s=0.01)
+    proposer = Scripted("draft", {str(i) for i in range(6)})
+    chain = ProposerChain([proposer], method="auto", costs=costs, clock=STOPPED)
+    alone = chain.propose([_item("0", 4)])
+    together = chain.propose([_item(str(i), 4) for i in range(6)])
+    assert len(together.get("1", Draft([], "none")).token_ids) < len(alone["0"].token_ids)
 
 
 def test_a_method_that_was_asked_for_is_not_judged() -> None:
-    first, second = Scripted("ngram", {"a"}), Scripted("draft", {"a"})
-    item = _item("a", speculation_method="ngram")
-    _miss(item, "ngram", num_draft_tokens=100, num_accepted_tokens=0)
-    assert ProposerChain([first, second], method="auto").propose([item])["a"].proposer == "ngram"
+    proposers = [Scripted("ngram", {"a"}, match_len=1), Scripted("draft", {"a"})]
+    chain = ProposerChain(proposers, method="auto", costs=STEEP, clock=STOPPED)
+    assert len(chain.propose([_item("a", 9, speculation_method="ngram")])["a"].token_ids) == 9
+
+
+def test_costs_are_corrected_by_what_steps_take() -> None:
+    """The table says that rows are free; they are not, and drafting stops although every guess is right."""
+    now = [0.0]
+    proposers = [Scripted("ngram", {"a"}, match_len=8)]
+    chain = ProposerChain(proposers, method="auto", costs=PassCosts({1: 1.0, 17: 1.0}), clock=lambda: now[0])
+    item, depths = _item("a"), []
+    for _ in range(60):
+        draft = _step(chain, item, 1)
+        depths.append(0 if draft is None else len(draft.token_ids))
+        now[0] += 1 + 2 * depths[-1]
+    assert depths[0] == 4
+    assert sum(depths[-20:]) <= 4
+
+
+def test_now_and_then_a_step_is_plain() -> None:
+    chain = ProposerChain([Scripted("ngram", {"a"}, match_len=8)], method="auto", costs=FLAT, clock=STOPPED)
+    item = _item("a")
+    drafts = [_step(chain, item, 1) for _ in range(300)]
+    assert 2 <= drafts.count(None) <= 3
 
 
 def test_everybody_forgets_a_request_that_ended() -> None:
