@@ -104,12 +104,16 @@ class Pool:
 
 
 class Phrasings:
-    """Ways to ask the same thing, one per line; every fifth of them never occurs in training."""
+    """Ways to ask the same thing, one per line; every fifth of them never occurs in training.
 
-    def __init__(self, lines: str) -> None:
+    All of the lines in more are for training.
+    """
+
+    def __init__(self, lines: str, more: str = "") -> None:
         templates = [line.strip() for line in lines.strip().splitlines()]
         self.unseen = tuple(templates[4::5])
-        self.seen = tuple(template for template in templates if template not in self.unseen)
+        templates += [line.strip() for line in more.strip().splitlines()]
+        self.seen = tuple(template for template in dict.fromkeys(templates) if template not in self.unseen)
 
 
 class Draw:
