@@ -12,7 +12,8 @@ from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
 from helix.demo.tasks.programs import PROGRAMS, fenced
 from helix.demo.tasks.words import FOODS, FRUITS, IDENTIFIERS, THINGS
 
-REPLACE = Phrasings("""
+REPLACE = Phrasings(
+    """
     Replace every "{old}" with "{new}" in this text:
     Replace "{old}" with "{new}" in this text:
     Replace {old} with {new} in this text:
@@ -30,8 +31,30 @@ REPLACE = Phrasings("""
     I no longer want {old} in it, but {new}:
     Change the word "{old}" to "{new}":
     Write this text again, but with {new} in place of {old}:
-""")
-SPELLING = Phrasings("""
+    """,
+    more="""
+    Could you replace {old} with {new} everywhere?
+    Would you please swap every {old} for {new}?
+    Everywhere it says {old}, it should say {new}.
+    Wherever {old} stands, write {new}.
+    {old} is wrong here. The right word is {new}, so correct the text:
+    I made a mistake: where I wrote {old}, I meant {new}. Write the text again:
+    Substitute {new} for {old}:
+    Please turn each {old} into {new}:
+    Let each "{old}" be a "{new}" from now on:
+    I want {new} where there is {old} now:
+    Find {old} and put {new} in its place:
+    Take the text and make it about {new}, no longer about {old}:
+    Not {old} but {new}. Please write the text that way:
+    I would like to read {new} rather than {old} here:
+    {old} -> {new}
+    Search for "{old}" and replace it by "{new}":
+    Each time you see {old}, use {new}; leave everything else as it is.
+    The text has {old} in it. Make that {new} and keep the rest:
+    """,
+)
+SPELLING = Phrasings(
+    """
     Fix the spelling in this text:
     Fix the spelling:
     Correct the spelling mistakes in this text:
@@ -46,8 +69,28 @@ SPELLING = Phrasings("""
     Repair the spelling of the following text:
     Can you fix the spelling here:
     Write this with correct spelling:
-""")
-REPEAT = Phrasings("""
+    """,
+    more="""
+    Could you correct the spelling?
+    Would you check my spelling and write the right text?
+    There are mistakes in this text. Fix them:
+    There may be a wrong word here or two. Correct what is wrong:
+    Spelling check, please:
+    I am bad at spelling. Please repair this text:
+    Find the misspelt words and correct them:
+    Rewrite the text with every word spelt right:
+    Something is spelt wrong here. Please put it right:
+    Give me this without typos:
+    Remove all spelling errors from this text:
+    What I typed has typos in it. How should it read?
+    Please write the correct version:
+    Clean up the spelling, but keep the words:
+    Proofread this:
+    How is this spelt correctly?
+    """,
+)
+REPEAT = Phrasings(
+    """
     Repeat this text exactly:
     Repeat the following text:
     Repeat after me:
@@ -61,8 +104,29 @@ REPEAT = Phrasings("""
     Print this text unchanged:
     Please repeat exactly what follows:
     Reproduce this text exactly:
-""")
-REMOVE_SENTENCE = Phrasings("""
+    """,
+    more="""
+    Could you repeat this for me:
+    Would you write this once more, please:
+    Say back to me what stands here:
+    I want to see the same text again:
+    Your answer should be this text and nothing else:
+    Answer with exactly these words:
+    Write down the following, and change nothing:
+    Type this out again, letter by letter:
+    Give me the text below just as it is:
+    Return this without changes:
+    Please echo what comes next:
+    Once more, the same:
+    Let me read this again, unchanged:
+    Copy what I wrote, precisely as I wrote it:
+    Make an exact copy of this:
+    I need this back as it stands:
+    Show me the same thing again:
+    """,
+)
+REMOVE_SENTENCE = Phrasings(
+    """
     Remove the {which} sentence from this text:
     Delete the {which} sentence:
     Delete the {which} sentence of this text:
@@ -75,8 +139,28 @@ REMOVE_SENTENCE = Phrasings("""
     The {which} sentence is not needed, strike it:
     Erase the {which} sentence from the following text:
     Give me this text without the {which} sentence:
-""")
-ADD_SENTENCE = Phrasings("""
+    """,
+    more="""
+    Could you delete the {which} sentence?
+    Would you take the {which} sentence away, please?
+    I do not need the {which} sentence. Leave it out:
+    One sentence is too many here, namely the {which} sentence:
+    Strike the {which} sentence and keep the others:
+    Keep everything except for the {which} sentence:
+    Everything but the {which} sentence, please:
+    The {which} sentence should go:
+    The text should no longer have its {which} sentence.
+    Shorten the text: the {which} sentence can go.
+    I want the text without the {which} sentence in it:
+    Please write it again, leaving out the {which} sentence:
+    Which text is left if you drop the {which} sentence?
+    Get rid of the {which} sentence:
+    I do not like the {which} sentence, so please cut it.
+    Skip the {which} sentence and write the rest:
+    """,
+)
+ADD_SENTENCE = Phrasings(
+    """
     Add the sentence "{sentence}" at the end of this text:
     Add "{sentence}" to the end of this text:
     Append "{sentence}" to this text:
@@ -89,8 +173,28 @@ ADD_SENTENCE = Phrasings("""
     Let "{sentence}" be one more, final sentence of this:
     Please add "{sentence}" at the end:
     Extend the text by "{sentence}" at the end:
-""")
-RENAME = Phrasings("""
+    """,
+    more="""
+    Could you add "{sentence}" at the end?
+    Would you put "{sentence}" after the last sentence, please?
+    One sentence is missing at the end: "{sentence}" Add it.
+    Finish this text with the words "{sentence}"
+    I want one more sentence after these: "{sentence}"
+    Write the text again and let it end with "{sentence}"
+    The last sentence should be "{sentence}"
+    Make "{sentence}" the final sentence:
+    Please continue this text with "{sentence}":
+    Attach "{sentence}" to the end of the following:
+    After everything that is there, write "{sentence}"
+    Close with "{sentence}" and leave all the others as they are:
+    Here is a text. Its new ending is "{sentence}"
+    I forgot to write "{sentence}" at the end. Please add it:
+    Keep the text and let it be followed by "{sentence}"
+    Add one more sentence at the end, namely "{sentence}"
+    """,
+)
+RENAME = Phrasings(
+    """
     Rename the variable {old} to {new} in this code:
     Rename {old} to {new}:
     Rename {old} to {new} in this code:
@@ -105,8 +209,29 @@ RENAME = Phrasings("""
     In this Python code, rename {old} to {new}:
     Replace the name {old} by {new} in this code:
     Can you rename {old} to {new} here:
-""")
-DOCSTRING = Phrasings("""
+    """,
+    more="""
+    Could you rename {old} to {new}?
+    Would you call {old} {new} instead, please?
+    I do not like the name {old}. Use {new}:
+    The name {old} is bad; a better one is {new}. Rename it:
+    {old} should be named {new}.
+    Everything named {old} must be renamed to {new}:
+    From now on {old} is called {new}. Please update the code:
+    Let the name be {new}, not {old}:
+    Call it {new} where the code says {old}:
+    Change each {old} to {new}:
+    Please write this code again with {new} in place of {old}:
+    I want {new} as the name of what is {old} now:
+    {old} -> {new}
+    Swap the name {old} for {new} everywhere in the code:
+    Make {new} out of {old}, and leave the rest of the code alone:
+    The variable {old} needs a new name: {new}.
+    Find {old} in the code and name it {new}:
+    """,
+)
+DOCSTRING = Phrasings(
+    """
     Add a docstring to this function:
     Add a docstring:
     Write a docstring for this function:
@@ -119,8 +244,28 @@ DOCSTRING = Phrasings("""
     My function has no docstring yet. Put one in:
     Can you add a docstring here:
     Add a short docstring to the function:
-""")
-SET_VALUE = Phrasings("""
+    """,
+    more="""
+    Could you write a docstring for this?
+    Would you document this function, please?
+    There is no docstring here. Add one.
+    I forgot the docstring. Please write it:
+    Say in a docstring what this function does:
+    Put a line of documentation at the top of this function:
+    Write one line under the def that says what the function does:
+    A docstring is missing, so please insert one:
+    Docstring, please:
+    Describe the function in a docstring:
+    I want this function documented:
+    Complete the function with a docstring under its first line:
+    This code is not documented yet. Do that with a docstring:
+    Explain the function inside the code, by a docstring:
+    The function should say what it does. Add a docstring to it:
+    My code lacks a docstring. Can you help?
+    """,
+)
+SET_VALUE = Phrasings(
+    """
     Set {key} to {value} in this file:
     Set {key} to {value}:
     Change {key} to {value} in this config:
@@ -135,8 +280,30 @@ SET_VALUE = Phrasings("""
     Please set {key} to {value}:
     Edit this so that {key} is {value}:
     Can you change {key} to {value} here:
-""")
-ADD_KEY = Phrasings("""
+    """,
+    more="""
+    Could you set {key} to {value}?
+    Would you change {key} so that it is {value}, please?
+    {key} should be {value}.
+    {key} must be {value} from now on:
+    I would like {key} to have the value {value}:
+    The value of {key} is wrong. Make it {value}:
+    Please let {key} be {value} here:
+    Give {key} the value {value}:
+    Use {value} for {key}:
+    Put {value} as the new value of {key}:
+    {key} = {value}, please:
+    Write this file again with {key} set to {value}:
+    We need {value} for {key} now. Update the file:
+    Adjust {key}: its value should be {value}.
+    Replace the value of {key} by {value}:
+    Change nothing but {key}, which becomes {value}:
+    As {key}, I want to have {value}:
+    Turn {key} to {value} and keep everything else:
+    """,
+)
+ADD_KEY = Phrasings(
+    """
     Add {key} with the value {value} at the end:
     Add the setting {key} with the value {value} to this file:
     Add {key} = {value} to this config:
@@ -149,8 +316,28 @@ ADD_KEY = Phrasings("""
     After the others, there should be {key} set to {value}:
     Please add {key} with value {value} at the end:
     Extend this config by {key} with the value {value}:
-""")
-REMOVE_KEY = Phrasings("""
+    """,
+    more="""
+    Could you add {key} with the value {value}?
+    Would you put {key} at the end and set it to {value}, please?
+    {key} is missing. Add it at the end with the value {value}:
+    There should also be an entry {key} whose value is {value}:
+    I need one more setting: {key} is {value}.
+    Let a new entry {key} with the value {value} follow the others:
+    At the end of this, write {key} with {value}:
+    Put in a new {key}, set to {value}:
+    The file has no {key} yet. Insert it as {value}:
+    Include {key} as well; its value should be {value}.
+    After the last entry, add {key} with {value}:
+    I also want {key} in here, and its value is {value}.
+    New entry: {key} with the value {value}
+    Keep all others and append {key}, which is {value}:
+    Write this file again with one more key, {key}, set to {value}:
+    Complete the config with {key} as {value}:
+    """,
+)
+REMOVE_KEY = Phrasings(
+    """
     Remove {key} from this file:
     Remove {key}:
     Delete {key} from this config:
@@ -164,8 +351,28 @@ REMOVE_KEY = Phrasings("""
     Please delete the line with {key}:
     Remove the line with {key}:
     Remove the key {key}:
-""")
-ADD_ITEM = Phrasings("""
+    """,
+    more="""
+    Could you remove {key}?
+    Would you delete the entry for {key}, please?
+    {key} is no longer needed. Delete it.
+    We do not use {key} any longer. Take it out:
+    {key} should go, the others should stay:
+    I want this file without {key}:
+    Leave out {key} and keep the rest:
+    There should be no {key} in this file any more:
+    Get rid of {key} here:
+    Please write this again, but without {key}:
+    Everything except {key} can stay as it is:
+    Strike the entry {key}:
+    Cut {key} from the config:
+    Erase {key} and its value:
+    No {key}, please:
+    The setting {key} is old, so drop it.
+    """,
+)
+ADD_ITEM = Phrasings(
+    """
     Add {item} to this list:
     Add {item} at the end of this list:
     Append {item} to the list:
@@ -178,8 +385,28 @@ ADD_ITEM = Phrasings("""
     I forgot {item}, so write the list again with it:
     Extend this list by {item}:
     Can you add {item} to this list:
-""")
-REMOVE_ITEM = Phrasings("""
+    """,
+    more="""
+    Could you put {item} on the list?
+    Would you add {item} as well, please?
+    {item} is missing. Add it:
+    I also need {item}:
+    I forgot to write down {item}. Please append it:
+    There should be {item} on the list too:
+    One more thing for my list is {item}:
+    Write the list again, with {item} at the end:
+    Let {item} be the last item:
+    Also {item}, please:
+    Include {item} in my list:
+    We need {item} too, so add a line for it:
+    My list lacks {item}:
+    Here is my list. Now {item} should follow:
+    Please note {item} under all the others:
+    The new item is {item}:
+    """,
+)
+REMOVE_ITEM = Phrasings(
+    """
     Remove {item} from this list:
     Delete {item} from this list:
     Take {item} off this list:
@@ -192,8 +419,28 @@ REMOVE_ITEM = Phrasings("""
     I already have {item}, so write the list again without it:
     Cross {item} off this list:
     Can you remove {item} from this list:
-""")
-NUMBER_LINES = Phrasings("""
+    """,
+    more="""
+    Could you take {item} off the list?
+    Would you cross out {item}, please?
+    {item} is done. Strike it:
+    I no longer need {item}:
+    I have {item} already. Delete that line:
+    Leave out {item} and keep the other items:
+    Write the list again, but leave {item} out:
+    There should be no {item} on it:
+    Everything but {item}, please:
+    The list is right except for {item}, which should go:
+    Get rid of {item}:
+    Please give me this list without {item}:
+    We do not want {item} any more:
+    No {item}, please:
+    Erase {item} from what I wrote:
+    One item is not needed: {item}. Remove it.
+    """,
+)
+NUMBER_LINES = Phrasings(
+    """
     Add line numbers to this text:
     Number the lines:
     Put a number in front of each line:
@@ -206,7 +453,26 @@ NUMBER_LINES = Phrasings("""
     Let every line start with its number:
     Write these lines with numbers:
     Can you add line numbers here:
-""")
+    """,
+    more="""
+    Could you number these lines?
+    Would you write a number before every line, please?
+    I need line numbers here:
+    The lines should be numbered:
+    Each line should begin with a number:
+    These lines have no numbers yet. Add them:
+    Begin every line with 1, 2, 3 and so on:
+    Start with 1 and count the lines:
+    Make a numbered list of these lines:
+    Turn this into a numbered list:
+    Write 1. before the first line, 2. before the second, and so on:
+    Show the text with its line numbers:
+    Please put the right number at the start of every line:
+    Line numbers, please:
+    Let me see which line is which: give them numbers.
+    Every line gets a number in front:
+    """,
+)
 MISSPELT = {
     "recieve": "receive", "beleive": "believe", "freind": "friend", "wich": "which", "teh": "the", "becuase": "because",
     "tommorow": "tomorrow", "definately": "definitely", "seperate": "separate", "untill": "until", "wierd": "weird",
@@ -250,7 +516,8 @@ def instructed(draw: Draw, instruction: str, body: str) -> str:
     """Return an instruction and the text it is about, in one of the usual orders."""
     layout = draw.rng.random()
     if layout < 0.12:
-        return f"{body}\n\n{instruction.rstrip(':').removesuffix(' in this text').removesuffix(' here')}."
+        instruction = instruction.rstrip(":").removesuffix(" in this text").removesuffix(" here")
+        return f"{body}\n\n{instruction}" + ("" if instruction.endswith((".", "?", '."')) else ".")
     return f"{instruction}\n\n{body}" if layout < 0.4 else f"{instruction}\n{body}"
 
 
