@@ -11,7 +11,7 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-constexpr int64_t kMinWork = 1 << 18;  // multiplications worth a thread
+constexpr int64_t kMinWork = 1 << 21;  // multiplications worth a thread: on a busy machine, waiting for one is long
 
 void check_floats(const Tensor& tensor, const char* name) {
   STD_TORCH_CHECK(tensor.dim() == 3 && tensor.scalar_type() == ScalarType::Float && tensor.is_cpu(), "attend: ", name,
