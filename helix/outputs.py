@@ -62,7 +62,8 @@ class SpecDecodeStats:
     def observe(
         self, *, proposer: str | None, num_draft_tokens: int, num_accepted_tokens: int, num_emitted: int
     ) -> None:
-        """Count one verification; num_emitted may be cut short by a stop."""
+        """Count one verification; accepted tokens that a stop cut off did not reach the answer and do not count."""
+        num_accepted_tokens = min(num_accepted_tokens, num_emitted)
         self.num_steps += 1
         self.num_emitted_tokens += num_emitted
         if not num_draft_tokens or proposer is None:
