@@ -13,7 +13,8 @@ from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
 from helix.demo.tasks.programs import PROGRAMS, fenced
 from helix.demo.tasks.words import IDENTIFIERS, NOUNS, VERBS
 
-WRITE = Phrasings("""
+WRITE = Phrasings(
+    """
     Write a Python function that {purpose}.
     Write a function that {purpose}.
     Write a Python function which {purpose}.
@@ -31,8 +32,30 @@ WRITE = Phrasings("""
     Could I have something in Python that {purpose}?
     Implement a function that {purpose}.
     Define a Python function that {purpose}.
-""")
-CALL_IT = Phrasings("""
+    """,
+    more="""
+    I would like to have a Python function that {purpose}.
+    Could you write some Python code that {purpose}?
+    How do I write a Python function that {purpose}?
+    How would you write a function in Python that {purpose}?
+    What does a Python function look like that {purpose}?
+    For my homework I need a function that {purpose}.
+    I am looking for a Python function that {purpose}.
+    This is what my function does: it {purpose}. Write it in Python.
+    Make a Python function that {purpose}.
+    Code a function in Python that {purpose}.
+    I need some code in Python: a function that {purpose}.
+    Please help me to code something that {purpose}.
+    Let me see a Python function that {purpose}.
+    Could you give me some code that {purpose}?
+    Do you know how to code a function that {purpose}?
+    In Python, write something that {purpose}.
+    My program needs a function that {purpose}.
+    The function I need {purpose}. Write it in Python.
+    """,
+)
+CALL_IT = Phrasings(
+    """
     Call it {name}.
     Name it {name}.
     Call the function {name}.
@@ -43,8 +66,28 @@ CALL_IT = Phrasings("""
     Use the name {name}.
     Name the function {name}.
     Under the name of {name}.
-""")
-EXPLAIN = Phrasings("""
+    """,
+    more="""
+    I would like it to be called {name}.
+    Its name should be {name}.
+    The name of the function is {name}.
+    Give it the name {name}.
+    Its name is {name}.
+    I want to call it {name}.
+    The function goes by the name {name}.
+    Let the function be named {name}.
+    It must be called {name}.
+    Let us call the function {name}.
+    Save it under the name {name}.
+    For its name, please take {name}.
+    Define it as {name}.
+    In my program it is known as {name}.
+    Name: {name}
+    The name has to be {name}.
+    """,
+)
+EXPLAIN = Phrasings(
+    """
     What does this code do?
     What does this function do?
     Explain this code.
@@ -58,7 +101,28 @@ EXPLAIN = Phrasings("""
     Describe this function.
     What does the following code do?
     Explain this Python code.
-""")
+    """,
+    more="""
+    I would like to know what this code does.
+    What is this function for?
+    What is the purpose of this code?
+    Could you tell me what this function does?
+    Say in one sentence what this code does.
+    I do not understand this code. What does it do?
+    Here is a function. What does it do?
+    Looking at this function, what is it for?
+    Please explain the following function.
+    What is the use of this function?
+    What happens in this function?
+    Describe in one sentence what the code does.
+    I found this code in a program. Can you explain it?
+    If I call this function, what does it do?
+    For my homework I must explain this code.
+    Read this code and tell me its purpose.
+    Why would someone use this function?
+    What would you say this Python code does?
+    """,
+)
 
 
 def defines(code: str) -> Callable[[str], bool]:
