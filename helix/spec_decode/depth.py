@@ -15,7 +15,11 @@ from itertools import takewhile
 
 
 class PassCosts:
-    """What steps cost, in seconds: measured before serving, corrected while serving."""
+    """What steps cost, in seconds: measured before serving, corrected while serving.
+
+    Corrections are small steps towards what is seen, so that they find the median: on a shared machine a few steps take
+    many times as long as the rest.
+    """
 
     def __init__(
         self,
@@ -24,38 +28,57 @@ class PassCosts:
     ) -> None:
         self.draft_s = draft_s
         # Fewer rows never cost more; where they seem to, something else ran beside them.
-        self._target_s = {
+        self._measured_s = {
             rows: min(seconds for other, seconds in target_s.items() if other >= rows) for rows in target_s
         }
+        self._observed_s: dict[int, float] = {}
+        self._known = self._merge()
 
     def verification_s(self, num_rows: int) -> float:
         """Return the cost of a step; between known numbers of rows by interpolation, beyond them by the last slope."""
-        rows = sorted(self._target_s)
-        if num_rows <= rows[0] or len(rows) == 1:
-            return self._target_s[rows[0]]
-        above = rows[min(bisect_left(rows, num_rows), len(rows) - 1)]
-        below = rows[rows.index(above) - 1]
-        slope = (self._target_s[above] - self._target_s[below]) / (above - below)
-        return self._target_s[below] + slope * (num_rows - below)
+        known = self._known
+        above = min(bisect_left(known, (num_rows, 0.0)), len(known) - 1)
+        if above == 0:
+            return known[0][1]
+        (rows, seconds), (more_rows, more_seconds) = known[above - 1], known[above]
+        return seconds + (more_seconds - seconds) / (more_rows - rows) * (num_rows - rows)
 
     def observe_step(self, num_rows: int, seconds: float) -> None:
-        """Correct the cost of a step of so many rows; what is known of others gives way where it contradicts."""
-        corrected = _corrected(self.verification_s(num_rows), seconds)
-        for rows, known in self._target_s.items():
-            self._target_s[rows] = min(known, corrected) if rows < num_rows else max(known, corrected)
-        self._target_s[num_rows] = corrected
+        """Correct the cost of a step of so many rows.
+
+        What was only measured before serving keeps its proportion to it: the machine was slower or faster then.
+        """
+        known = self.verification_s(num_rows)
+        lowest = 1 / _STEP if num_rows in self._observed_s else 1 / _FIRST_STEP
+        factor = min(max(seconds / known, lowest), _STEP)
+        self._observed_s[num_rows] = known * factor
+        self._measured_s = {rows: cost * factor for rows, cost in self._measured_s.items()}
+        self._known = self._merge()
 
     def observe_draft(self, seconds: float) -> None:
         """Correct the cost of a drafted token."""
-        self.draft_s = _corrected(self.draft_s, seconds)
+        self.draft_s *= min(max(seconds / self.draft_s, 1 / _STEP), _STEP) if self.draft_s else 1.0
+
+    def with_free_drafts(self) -> PassCosts:
+        """Return costs by which any hope of a token is worth a draft."""
+        return PassCosts({1: self.verification_s(1)})
+
+    def _merge(self) -> list[tuple[int, float]]:
+        """Return rows and costs, ascending; a measured one gives way to an observed one or to that of fewer rows."""
+        merged: list[tuple[int, float]] = []
+        lowest = 0.0
+        for rows in sorted(self._measured_s | self._observed_s):
+            cost = self._observed_s.get(rows)
+            if cost is None:
+                cost = max(self._measured_s[rows], lowest)
+            lowest = max(lowest, cost)
+            merged.append((rows, cost))
+        return merged
 
 
-def _corrected(known: float, seen: float) -> float:
-    """Move a little towards what was seen; one pause beside the step counts little."""
-    return known + _CORRECTION * (min(max(seen, known / 4), known * 2) - known)
-
-
-_CORRECTION = 0.2
+_STEP = 1.15
+"""Most that one observation changes a cost; a first one may lower it by _FIRST_STEP."""
+_FIRST_STEP = 8.0
 
 
 class Acceptance:

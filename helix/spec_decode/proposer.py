@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from helix.config import SpeculationMethod
 from helix.request import Request
 from helix.scheduler import ScheduledRequest
-from helix.spec_decode.depth import Experience, PassCosts, Plan, plan
+from helix.spec_decode.depth import Experience, PassCosts, plan
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +78,8 @@ class ProposerChain:
         self._experience: dict[str, Experience] = {}
         self._last_step: tuple[int, float] | None = None
         """Rows of the step that was last proposed for, and when it began."""
-        self._num_steps_since_plain = 0
+        self._num_drafted_in_a_row = _MAX_STEPS_IN_A_ROW - _FIRST_STEPS_IN_A_ROW
+        self._num_plain_in_a_row = 0
 
     def propose(self, scheduled: Sequence[ScheduledRequest]) -> Drafts:
         """Merge the drafts of all proposers, at most one for each request."""
@@ -90,9 +91,13 @@ class ProposerChain:
         judged = [item for item in drafting if self._method(item.request) == "auto"]
         drafts = self._first([item for item in drafting if self._method(item.request) != "auto"])
         num_rows = sum(item.num_tokens for item in scheduled)
-        if judged and self._num_steps_since_plain < _MAX_STEPS_SINCE_PLAIN:
-            drafts |= self._best(judged, partial(plan, self.costs, num_rows=num_rows, num_requests=len(drafting)))
-        self._num_steps_since_plain = self._num_steps_since_plain + 1 if drafts else 0
+        if judged and self._num_drafted_in_a_row < _MAX_STEPS_IN_A_ROW:
+            is_overdue = self._num_plain_in_a_row >= _MAX_STEPS_IN_A_ROW
+            costs = self.costs.with_free_drafts() if is_overdue else self.costs
+            drafts |= self._best(judged, costs, num_rows=num_rows, num_requests=len(drafting))
+        if judged:
+            self._num_drafted_in_a_row = self._num_drafted_in_a_row + 1 if drafts else 0
+            self._num_plain_in_a_row = 0 if drafts else self._num_plain_in_a_row + 1
         num_rows += sum(len(draft.token_ids) for draft in drafts.values())
         self._last_step = (num_rows, self._clock()) if num_rows <= _MAX_ROWS_OBSERVED else None
         return drafts
@@ -119,9 +124,12 @@ class ProposerChain:
                 drafts.update(proposer.propose(asking))
         return drafts
 
-    def _best(self, items: Sequence[ScheduledRequest], plan_depth: Callable[..., Plan]) -> dict[str, Draft]:
+    def _best(
+        self, items: Sequence[ScheduledRequest], costs: PassCosts, *, num_rows: int, num_requests: int
+    ) -> dict[str, Draft]:
         """Take the guess of best promise for each request; models are asked only where they win."""
         assert self.costs is not None
+        plan_depth = partial(plan, costs, num_rows=num_rows, num_requests=num_requests)
         copied: dict[str, Draft] = {}
         for proposer in self.proposers:
             if not proposer.runs_model:
@@ -144,7 +152,7 @@ class ProposerChain:
                 promise = plan_depth(
                     acceptance=experience.acceptance(proposer.name, 0).probability,
                     max_draft_tokens=item.max_draft_tokens,
-                    draft_s=self.costs.draft_s,
+                    draft_s=costs.draft_s,
                 )
                 if promise.tokens_per_s > best.tokens_per_s:
                     best, chosen = promise, proposer.name
@@ -168,5 +176,7 @@ class ProposerChain:
 
 _MAX_ROWS_OBSERVED = 64
 """Steps of more rows compute prompts."""
-_MAX_STEPS_SINCE_PLAIN = 100
-"""Then one step goes without drafts, so that its cost stays known."""
+_MAX_STEPS_IN_A_ROW = 100
+"""Then one step is done the other way, with or without drafts, so that what it costs stays known."""
+_FIRST_STEPS_IN_A_ROW = 8
+"""The first plain step comes sooner."""

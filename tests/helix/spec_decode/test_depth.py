@@ -14,6 +14,7 @@ def test_costs_between_measured_rows_are_interpolated_and_beyond_them_continued(
 
 def test_a_pass_never_gets_cheaper_beyond_what_was_measured() -> None:
     assert PassCosts({1: 2.0, 4: 1.0}).verification_s(100) == 1.0
+    assert PassCosts({1: 1.0, 4: 2.0}).verification_s(7) == 3.0
     assert PassCosts({1: 2.0}).verification_s(100) == 2.0
 
 
@@ -22,15 +23,38 @@ def test_fewer_rows_never_cost_more() -> None:
     assert [costs.verification_s(rows) for rows in (1, 2, 3, 4, 8)] == [3, 3, 3, 3, 4]
 
 
+def test_a_machine_that_was_busy_before_serving_is_not_taken_for_slow_at_many_rows() -> None:
+    costs = PassCosts({1: 10.0, 6: 12.0})
+    for _ in range(60):
+        costs.observe_step(1, 1.0)
+    assert costs.verification_s(1) == pytest.approx(1.0, rel=0.16)
+    assert costs.verification_s(6) == pytest.approx(1.2, rel=0.16)
+
+
+def test_what_was_observed_is_not_moved_by_other_rows() -> None:
+    costs = PassCosts({1: 1.0, 6: 1.0})
+    for _ in range(60):
+        costs.observe_step(6, 2.0)
+        costs.observe_step(1, 1.0)
+    assert costs.verification_s(6) == pytest.approx(2.0, rel=0.16)
+    assert costs.verification_s(1) == pytest.approx(1.0, rel=0.16)
+
+
 def test_costs_follow_what_is_seen_and_hardly_a_single_pause() -> None:
     costs = PassCosts({1: 1.0, 8: 8.0}, draft_s=1.0)
+    costs.observe_step(4, 4.0)
     costs.observe_step(4, 1000.0)
     assert costs.verification_s(4) < 5
     for _ in range(50):
+        costs.observe_step(4, 4.0)
+        costs.observe_step(4, 5.0)
+        costs.observe_step(4, 1000.0)
+    assert costs.verification_s(4) < 7
+    for _ in range(50):
         costs.observe_step(4, 2.0)
         costs.observe_draft(0.1)
-    assert costs.verification_s(4) == pytest.approx(2.0, rel=0.05)
-    assert costs.draft_s == pytest.approx(0.1, rel=0.05)
+    assert costs.verification_s(4) == pytest.approx(2.0, rel=0.16)
+    assert costs.draft_s == pytest.approx(0.1, rel=0.16)
 
 
 @pytest.mark.parametrize(

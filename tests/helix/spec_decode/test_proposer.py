@@ -154,7 +154,7 @@ def test_costs_are_corrected_by_what_steps_take() -> None:
     proposers = [Scripted("ngram", {"a"}, match_len=8)]
     chain = ProposerChain(proposers, method="auto", costs=PassCosts({1: 1.0, 17: 1.0}), clock=lambda: now[0])
     item, depths = _item("a"), []
-    for _ in range(60):
+    for _ in range(160):
         draft = _step(chain, item, 1)
         depths.append(0 if draft is None else len(draft.token_ids))
         now[0] += 1 + 2 * depths[-1]
@@ -167,6 +167,13 @@ def test_now_and_then_a_step_is_plain() -> None:
     item = _item("a")
     drafts = [_step(chain, item, 1) for _ in range(300)]
     assert 2 <= drafts.count(None) <= 3
+
+
+def test_now_and_then_a_draft_is_tried_whatever_it_seems_to_cost() -> None:
+    chain = ProposerChain([Scripted("ngram", {"a"}, match_len=8)], method="auto", costs=STEEP, clock=STOPPED)
+    item = _item("a")
+    drafts = [_step(chain, item, 2) for _ in range(300)]
+    assert 2 <= len(drafts) - drafts.count(None) <= 3
 
 
 def test_everybody_forgets_a_request_that_ended() -> None:
