@@ -5,13 +5,9 @@ from __future__ import annotations
 import random
 
 from helix.demo.example import Example, Split, exactly
+from helix.demo.invention import invent
 from helix.demo.tasks import words
 from helix.demo.tasks.draw import Pool
-
-
-def _split(line: str) -> list[str]:
-    return line.split()
-
 
 REQUESTS = {
     Split.TRAIN: {
@@ -64,9 +60,6 @@ REQUESTS = {
 }
 """How to ask, and the separator that the answer is to have; None: the one of the request."""
 SEPARATORS = (" ", " ", ", ", ", ", "\n", "\n- ", "-", "; ", "_", '", "', " and ")
-ONSETS = _split("b bl br c ch d dr f fl g gr h j k kl l m n p pr qu r s sh sp st t th tr v w x y z")
-NUCLEI = _split("a ai e ea ee i ie o oa oo ou u y")
-CODAS = ["", "b", "ck", "d", "g", "l", "ll", "m", "n", "nd", "ng", "p", "r", "rt", "s", "st", "t", "x"]
 POOLS = [pool for pool in vars(words).values() if isinstance(pool, Pool)]
 
 
@@ -77,8 +70,7 @@ def nonsense(rng: random.Random) -> str:
         return str(rng.randrange(10 ** rng.randint(1, 4)))
     if form < 0.35:
         return "".join(rng.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", k=rng.randint(1, 6)))
-    syllables = rng.choice((1, 1, 2))
-    made = "".join(rng.choice(ONSETS) + rng.choice(NUCLEI) + rng.choice(CODAS) for _ in range(syllables))
+    made = invent(rng)
     return made.capitalize() if rng.random() < 0.2 else made
 
 

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from helix.demo.example import Example, Message, Split, exactly
+from helix.demo.invention import invent_name
 
 _SYSTEM_MESSAGES = (
     "You are a helpful assistant.",
@@ -94,6 +95,8 @@ def _about_the_name(rng: random.Random, split: Split) -> _Part:
         answer = "You have not told me your name yet."
         return _turn(ask, answer), [answer], "values"
     name = rng.choice(table[split.value])
+    if split is Split.TRAIN and rng.random() < 0.4:
+        name = invent_name(rng)
     answer = f"Nice to meet you, {name}!"
     messages = _turn(rng.choice(table["tell"]).format(name=name), answer)
     if rng.random() < 0.75:

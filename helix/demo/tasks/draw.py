@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from helix.demo.example import Example, Message, Split, exactly
+from helix.demo.invention import invent_name
 
 T = TypeVar("T")
 
@@ -92,10 +93,12 @@ def is_unseen(value: object) -> bool:
 class Pool:
     """Words of one sort; about a seventh of them, and one at least, never occur in training.
 
-    Words in common are always for training, since some task knows them by heart.
+    Words in common are always for training, since some task knows them by heart. Among names, training also meets
+    invented ones: what a name is can only be read, not known.
     """
 
-    def __init__(self, words: str, common: str = "") -> None:
+    def __init__(self, words: str, common: str = "", *, are_names: bool = False) -> None:
+        self.are_names = are_names
         self.words = tuple(word.strip() for word in words.split("," if "," in words else None))
         self.unseen = tuple(word for word in self.words if zlib.crc32(word.encode()) % 7 == 0)
         self.unseen = tuple(word for word in self.unseen if word not in common.split())
@@ -138,13 +141,15 @@ class Draw:
     def words(self, pool: Pool, count: int) -> list[str]:
         """Return distinct words of a pool; where new values are wanted, as many unseen ones as there are."""
         if self.held_out != "values":
-            return self.rng.sample(pool.seen, count)
+            words = self.rng.sample(pool.seen, count)
+            is_training = pool.are_names and not self.held_out
+            return [invent_name(self.rng) if is_training and self.rng.random() < 0.4 else word for word in words]
         words = self.rng.sample(pool.unseen, min(count, len(pool.unseen)))
         return words + self.rng.sample(pool.seen, count - len(words))
 
     def word(self, pool: Pool) -> str:
         """Return one word of a pool."""
-        return self.rng.choice(pool.unseen if self.held_out == "values" else pool.seen)
+        return self.words(pool, 1)[0]
 
     def say(self, phrasings: Phrasings, **fields: object) -> str:
         """Fill one of the phrasings; its manner (case, final mark, a please) varies a little."""

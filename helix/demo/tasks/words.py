@@ -15,11 +15,15 @@ NAMES = Pool(
 """,
     common="Ada Mira Max Luna Otto Pia Tim Nora Rosa Hugo Dora Leo Emil Theo Paul Freya Bob Igor Wanda Walter Alice "
     "Clara Karl Nils Zoe Ida Ben Helen Pablo",
+    are_names=True,
 )
-PETS = Pool("""
+PETS = Pool(
+    """
     Rex Luna Milo Bella Coco Rocky Daisy Simba Nala Oreo Charlie Toby Ruby Lucky Max Misty Pepper Shadow Biscuit
     Ginger
-""")
+    """,
+    are_names=True,
+)
 TOWNS = Pool(
     """
     Paris London Berlin Madrid Rome Vienna Oslo Lisbon Athens Dublin Prague Warsaw Tokyo Cairo Delhi Lima Boston
@@ -30,11 +34,15 @@ TOWNS = Pool(
     Riga Sofia Zagreb
 """,
     common="Paris London Berlin Madrid Rome Tokyo Cairo",
+    are_names=True,
 )
-COMPANIES = Pool("""
+COMPANIES = Pool(
+    """
     Acme Globex Initech Umbra Vertex Nimbus Zenith Orion Quantix Helios Borealis Lumina Stratos Pinnacle Cobalt
     Aurora Meridian Falcon Sterling Horizon Atlas Cascade Ember Granite Harbor Summit
-""")
+    """,
+    are_names=True,
+)
 COLOURS = Pool("red blue green yellow black white brown pink purple orange grey golden silver")
 ANIMALS = Pool("""
     cat dog fox bear horse cow sheep goat pig rabbit mouse lion tiger wolf owl duck hen frog snail bee ant crow deer
