@@ -15,7 +15,7 @@ HELIX_LAYERS = [
     ["helix.errors"],
     ["helix.config"],
     ["helix.sampling_params", "helix.outputs"],
-    ["helix.request", "helix.stats"],
+    ["helix.request", "helix.stats", "helix.generation_config"],
     ["helix.kv_cache.block_manager", "helix.text"],
     ["helix.scheduler", "helix.spec_decode.depth"],
     [

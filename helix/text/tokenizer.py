@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
 from helix.errors import InvalidRequestError, ModelLoadError
+from helix.generation_config import GenerationConfig
 from helix.text.detokenizer import ByteDetokenizer, IncrementalDetokenizer, WindowDetokenizer
 from helix.text.probes import probe_texts
 from helix.text.tiktoken_encoder import TiktokenEncoder
@@ -72,7 +72,7 @@ class Tokenizer:
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=trust_remote_code)
         except Exception as error:  # the tokenizers library raises plain Exception for what it cannot read
             raise ModelLoadError(f"the tokenizer of {path} cannot be loaded: {error}") from error
-        return cls(tokenizer, eos_token_ids=_read_generation_eos(path, revision))
+        return cls(tokenizer, eos_token_ids=GenerationConfig.read(path, revision=revision).eos_token_ids)
 
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """Return the ids of text; the text of an added token becomes that token.
@@ -197,18 +197,3 @@ def _special_frame(backend: Any) -> tuple[list[int], list[int]]:
     plain, framed = backend.encode("a", add_special_tokens=False).ids, backend.encode("a").ids
     start = next((i for i in range(len(framed)) if framed[i : i + len(plain)] == plain), 0)
     return framed[:start], framed[start + len(plain) :]
-
-
-def _read_generation_eos(path: str, revision: str | None) -> list[int]:
-    """Return eos_token_id of the model's generation_config.json; nothing when there is no such file."""
-    from transformers.utils import cached_file
-
-    try:
-        file = cached_file(path, "generation_config.json", revision=revision)
-    except OSError:
-        return []
-    try:
-        eos = json.loads(Path(file).read_text(encoding="utf-8")).get("eos_token_id")
-    except ValueError as error:
-        raise ModelLoadError(f"generation_config.json of {path} cannot be read: {error}") from error
-    return eos if isinstance(eos, list) else [] if eos is None else [eos]
