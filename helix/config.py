@@ -35,6 +35,9 @@ class ModelConfig:
     """Threads for CPU arithmetic; None: as many as PyTorch chooses."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model."""
+    sampling_defaults: Literal["model", "openai"] = "model"
+    """What a request that leaves out temperature, top_p and the like gets: what the model's generation_config.json
+    says, or OpenAI's own defaults (temperature 1, top_p 1)."""
 
     def __post_init__(self) -> None:
         _check_positive(max_model_len=self.max_model_len, num_threads=self.num_threads)

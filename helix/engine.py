@@ -162,11 +162,15 @@ class LLMEngine:
         return output
 
     def generate(self, prompts: Prompt | Sequence[Prompt], params: SamplingParams | None = None) -> list[Generation]:
-        """Complete one prompt or a list of them, each a text or token ids, batched; answers in their order."""
+        """Complete one prompt or a list of them, each a text or token ids, batched; answers in their order.
+
+        Without params, info.default_sampling_params apply.
+        """
+        params = params or self.info.default_sampling_params
         requests = []
         for prompt in _prompt_list(prompts):
             ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
-            requests.append(self.make_request(ids, params or SamplingParams()))
+            requests.append(self.make_request(ids, params))
         texts: dict[str, list[str]] = {request.request_id: [] for request in requests}
         pending = deque(requests)
         while pending or any(not request.is_finished for request in requests):

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from helix.sampling_params import SamplingParams
+
 
 class FinishReason(StrEnum):
     """Why a request ended; the first two are OpenAI's words."""
@@ -174,5 +176,7 @@ class EngineInfo:
     speculation_method: str
     speculation_depth: int
     max_speculation_depth: int
+    default_sampling_params: SamplingParams
+    """What a request gets where it asks for nothing."""
     self_test_difference: float
     """Largest difference of paged and stock logits at load, in standard deviations of the logits."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, EngineConfig, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
+from helix.generation_config import GenerationConfig
 from helix.kv_cache.pool import KVCachePool, num_bytes_per_block
 from helix.model.loader import NUM_LOADING_STAGES, LoadedModel, load_model, model_path
 from helix.model.loading_bar import LoadingBar
 from helix.model.runner import ModelRunner, self_test
 from helix.outputs import EngineInfo
+from helix.sampling_params import SamplingParams
 from helix.text.tokenizer import Tokenizer, same_vocabulary
 
 
@@ -27,6 +29,7 @@ class Worker:
     draft: ModelRunner | None
     max_model_len: int
     self_test_difference: float
+    default_sampling_params: SamplingParams = field(default_factory=SamplingParams)
 
     def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
         """Copy blocks (source, destination) in both pools."""
@@ -54,6 +57,7 @@ class Worker:
             speculation_method=speculative.speculation_method,
             speculation_depth=speculative.speculation_depth,
             max_speculation_depth=speculative.max_speculation_depth,
+            default_sampling_params=self.default_sampling_params,
             self_test_difference=self.self_test_difference,
         )
 
@@ -71,10 +75,12 @@ def load_worker(config: EngineConfig) -> Worker:
     with LoadingBar(2 + num_models * NUM_LOADING_STAGES) as bar:
         bar.begin("reading the tokenizer")
         tokenizer = _load_tokenizer(config.model)
+        sampling_params = _default_sampling_params(config.model)
         target = load_model(config.model, bar)
         draft = None if draft_name is None else _load_draft(draft_name, config.model, tokenizer, bar)
         bar.begin("comparing with transformers")
-        return build_worker(config, tokenizer, target, draft)
+        worker = build_worker(config, tokenizer, target, draft)
+        return replace(worker, default_sampling_params=sampling_params)
 
 
 def build_worker(config: EngineConfig, tokenizer: Tokenizer, target: LoadedModel, draft: LoadedModel | None) -> Worker:
@@ -122,6 +128,12 @@ def _load_tokenizer(model: ModelConfig) -> Tokenizer:
     return Tokenizer.from_pretrained(
         model_path(model.model), revision=model.revision, trust_remote_code=model.trust_remote_code
     )
+
+
+def _default_sampling_params(model: ModelConfig) -> SamplingParams:
+    if model.sampling_defaults == "openai":
+        return SamplingParams()
+    return GenerationConfig.read(model_path(model.model), revision=model.revision).sampling_params()
 
 
 def _draft_name(config: EngineConfig) -> str | None:

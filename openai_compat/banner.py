@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from helix import EngineInfo
+from dataclasses import fields
+
+from helix import EngineInfo, SamplingParams
 from openai_compat.config import ServerConfig
 
 CAUTION = (
@@ -28,6 +30,7 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
         "KV cache": f"{info.num_blocks:,} blocks of {info.block_size} tokens = {num_tokens:,} tokens, "
         f"{info.kv_cache_bytes / 2**20:,.0f} MiB",
         "speculation": _speculation(info),
+        "sampling": _sampling(info.default_sampling_params),
         "API key": "none" if config.api_key is None else "required",
         "listening on": url,
     }
@@ -63,6 +66,15 @@ def _speculation(info: EngineInfo) -> str:
         return "off"
     depth = "off unless a request asks for it" if info.speculation_depth == 0 else f"depth {info.speculation_depth}"
     return f"{info.speculation_method}, {depth} (requests may ask for 0 to {info.max_speculation_depth})"
+
+
+def _sampling(defaults: SamplingParams) -> str:
+    """Say what a request gets that asks for nothing."""
+    openai = SamplingParams()
+    own = [field.name for field in fields(defaults) if getattr(defaults, field.name) != getattr(openai, field.name)]
+    if not own:
+        return f"temperature {openai.temperature:g}, top_p {openai.top_p:g} (OpenAI's defaults)"
+    return ", ".join(f"{name} {getattr(defaults, name):g}" for name in own) + " (the model's own defaults)"
 
 
 def _count(number: int) -> str:

@@ -133,16 +133,17 @@ def _params(
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("stream_options", "stream_options is only allowed when stream is true.")
     speculation = speculation_of(request, info)
+    defaults = info.default_sampling_params
     return SamplingParams(
         max_tokens=max_tokens,
         min_tokens=_or(request.min_tokens, 0),
-        temperature=_or(request.temperature, 1.0),
-        top_p=max(_or(request.top_p, 1.0), SMALLEST_TOP_P),
-        top_k=max(_or(request.top_k, 0), 0),
-        min_p=_or(request.min_p, 0.0),
+        temperature=_or(request.temperature, defaults.temperature),
+        top_p=max(_or(request.top_p, defaults.top_p), SMALLEST_TOP_P),
+        top_k=max(_or(request.top_k, defaults.top_k), 0),
+        min_p=_or(request.min_p, defaults.min_p),
         presence_penalty=_or(request.presence_penalty, 0.0),
         frequency_penalty=_or(request.frequency_penalty, 0.0),
-        repetition_penalty=_or(request.repetition_penalty, 1.0),
+        repetition_penalty=_or(request.repetition_penalty, defaults.repetition_penalty),
         logit_bias=request.logit_bias or {},
         seed=request.seed,
         stop=stop,

@@ -88,6 +88,7 @@ class FakeEngine:
         tokens_per_step: int = 3,
         draft_model: str | None = "fake/draft",
         max_model_len: int = 4096,
+        default_sampling_params: SamplingParams | None = None,
     ) -> None:
         self._defaults = (reply, step_s, tokens_per_step)
         self.tokenizer = ByteTokenizer()
@@ -107,6 +108,7 @@ class FakeEngine:
             speculation_method="auto",
             speculation_depth=4,
             max_speculation_depth=16,
+            default_sampling_params=default_sampling_params or SamplingParams(),
             self_test_difference=0.0,
         )
         self.is_alive = False

@@ -20,6 +20,7 @@ class StreamOptions(Struct, kw_only=True):
 class SamplingFields(Struct, kw_only=True):
     """Sampling, stopping, streaming and Helix's extensions. Null always means the default.
 
+    Of temperature, top_p, top_k, min_p and repetition_penalty the default is the served model's own, where it has one.
     Ranges stand here only where OpenAI's are narrower than the engine's; the engine checks the others.
     """
 

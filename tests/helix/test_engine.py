@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tokenizers import Tokenizer as Backend
 from transformers import PreTrainedTokenizerFast
 
+from helix.engine import LLMEngine
 from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.outputs import FinishReason
 from helix.sampling_params import SamplingParams
@@ -73,6 +75,14 @@ def test_generate_takes_more_prompts_than_the_queue_holds() -> None:
     assert [answer.token_ids for answer in answers] == [
         make_engine(MODEL).generate([prompt], params)[0].token_ids for prompt in prompts
     ]
+
+
+def test_without_parameters_the_models_own_apply() -> None:
+    own = SamplingParams(temperature=0, max_tokens=5, ignore_eos=True)
+    engine = make_engine(MODEL)
+    engine = LLMEngine(engine.config, worker=replace(engine.worker, default_sampling_params=own))
+    (silent,), (asked,) = engine.generate([[1, 2, 3]]), engine.generate([[1, 2, 3]], own)
+    assert silent.token_ids == asked.token_ids
 
 
 @pytest.mark.parametrize("include", [False, True])

@@ -7,7 +7,7 @@ import json
 import shlex
 from dataclasses import replace
 
-from helix import EngineInfo
+from helix import EngineInfo, SamplingParams
 from openai_compat.banner import banner, base_url
 from openai_compat.config import ServerConfig
 from tests.fakes import FakeEngine
@@ -68,6 +68,12 @@ def test_speculation_is_described() -> None:
     assert "speculation   off\n" in shown(replace(INFO, speculation_method="none"))
     assert "off unless a request asks for it" in shown(replace(INFO, speculation_depth=0))
     assert "draft model   none" in shown(replace(INFO, draft_model=None))
+
+
+def test_the_defaults_of_sampling_are_shown_with_whose_they_are() -> None:
+    assert "sampling      temperature 1, top_p 1 (OpenAI's defaults)\n" in shown()
+    own = replace(INFO, default_sampling_params=SamplingParams(temperature=0.3, top_p=0.9))
+    assert "sampling      temperature 0.3, top_p 0.9 (the model's own defaults)\n" in shown(own)
 
 
 def test_addresses_are_those_of_this_machine() -> None:

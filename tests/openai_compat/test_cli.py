@@ -32,11 +32,13 @@ def test_flags_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     argv = ["serve", "some/model", "--draft-model", "some/draft", "--speculation-depth", "6", "--host", "0.0.0.0"]
     argv += ["--port", "0", "--device", "cpu", "--dtype", "float32", "--max-model-len", "512", "--max-num-seqs", "4"]
     argv += ["--block-size", "32", "--num-blocks", "99", "--no-enable-prefix-caching"]
+    argv += ["--sampling-defaults", "openai"]
     argv += ["--served-model-name", "a", "--served-model-name", "b"]
     options = parser().parse_args(argv)
     engine, server = engine_config(options), server_config(options)
     assert (engine.model.model, engine.model.device, engine.model.dtype) == ("some/model", "cpu", "float32")
     assert engine.model.max_model_len == 512
+    assert engine.model.sampling_defaults == "openai"
     assert (engine.speculative.draft_model, engine.speculative.speculation_depth) == ("some/draft", 6)
     assert (engine.cache.block_size, engine.cache.num_blocks) == (32, 99)
     assert engine.cache.enable_prefix_caching is False
@@ -46,7 +48,8 @@ def test_flags_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_built_in_model_is_the_default() -> None:
-    assert engine_config(parser().parse_args(["serve"])).model.model == "helix-demo"
+    model = engine_config(parser().parse_args(["serve"])).model
+    assert (model.model, model.sampling_defaults) == ("helix-demo", "model")
 
 
 def test_the_environment_has_the_key_and_the_flag_wins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
-from helix import InvalidRequestError, SamplingParams
+from helix import EngineInfo, InvalidRequestError, SamplingParams
 from openai_compat.errors import ApiError, UnsupportedParameter
 from openai_compat.params import SMALLEST_TOP_P, choice_seed, named_as_sent, to_sampling_params
 from openai_compat.schemas.chat import ChatCompletionRequest
@@ -18,14 +19,18 @@ INFO = FakeEngine().info
 TOOL = {"type": "function", "function": {"name": "f"}}
 
 
-def chat(**fields: Any) -> list[SamplingParams]:
+OWN = SamplingParams(temperature=0.3, top_p=0.9, top_k=20, min_p=0.05, repetition_penalty=1.1)
+"""Defaults of a model that has its own."""
+
+
+def chat(info: EngineInfo = INFO, /, **fields: Any) -> list[SamplingParams]:
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]} | fields
-    return to_sampling_params(msgspec.convert(body, ChatCompletionRequest, str_keys=True), INFO)
+    return to_sampling_params(msgspec.convert(body, ChatCompletionRequest, str_keys=True), info)
 
 
-def complete(**fields: Any) -> list[SamplingParams]:
+def complete(info: EngineInfo = INFO, /, **fields: Any) -> list[SamplingParams]:
     return to_sampling_params(
-        msgspec.convert({"model": "m", "prompt": "hi"} | fields, CompletionRequest, str_keys=True), INFO
+        msgspec.convert({"model": "m", "prompt": "hi"} | fields, CompletionRequest, str_keys=True), info
     )
 
 
@@ -39,6 +44,26 @@ def test_null_is_the_default_for_every_optional_field() -> None:
     assert chat(**dict.fromkeys(fields)) == [SamplingParams()]
     fields = set(CompletionRequest.__struct_fields__) - {"model", "prompt"}
     assert complete(**dict.fromkeys(fields)) == [SamplingParams(max_tokens=16)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"temperature": 1.0},
+        {"temperature": 0.0},
+        {"top_p": 1.0},
+        {"top_k": 0},
+        {"min_p": 0.0},
+        {"repetition_penalty": 1.0},
+    ],
+)
+def test_the_models_own_defaults_apply_where_the_request_is_silent(sent: dict[str, Any]) -> None:
+    """A value that equals OpenAI's default is a value all the same."""
+    info = FakeEngine(default_sampling_params=OWN).info
+    assert chat(info) == chat(info, **dict.fromkeys(sent)) == [OWN]
+    assert complete(info) == complete(info, **dict.fromkeys(sent)) == [replace(OWN, max_tokens=16)]
+    assert chat(info, **sent) == [replace(OWN, **sent)]
+    assert complete(info, **sent) == [replace(OWN, max_tokens=16, **sent)]
 
 
 @pytest.mark.parametrize(

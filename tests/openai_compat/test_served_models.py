@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from helix import SamplingParams
 from openai_compat.errors import ModelNotFound
 from openai_compat.served_models import ServedModels
 from tests.fakes import FakeEngine
@@ -41,3 +42,5 @@ def test_the_fingerprint_is_stable_and_knows_what_matters() -> None:
     assert fingerprint == ServedModels(replace(INFO, num_blocks=7, max_num_requests=2)).system_fingerprint
     assert fingerprint != ServedModels(replace(INFO, dtype="bfloat16")).system_fingerprint
     assert fingerprint != ServedModels(replace(INFO, model="other")).system_fingerprint
+    cooler = replace(INFO, default_sampling_params=SamplingParams(temperature=0.3))
+    assert fingerprint != ServedModels(cooler).system_fingerprint
