@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import tomllib
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib.resources import files
 from typing import Any, TypeVar
 
 from helix.demo.example import Example, Message, Split, exactly
@@ -107,16 +109,20 @@ class Pool:
 
 
 class Phrasings:
-    """Ways to ask the same thing, one per line; every fifth of them never occurs in training.
+    """Ways to ask the same thing; every fifth of the lines never occurs in training.
 
-    All of the lines in more are for training.
+    All of more are for training.
     """
 
-    def __init__(self, lines: str, more: str = "") -> None:
-        templates = [line.strip() for line in lines.strip().splitlines()]
-        self.unseen = tuple(templates[4::5])
-        templates += [line.strip() for line in more.strip().splitlines()]
-        self.seen = tuple(template for template in dict.fromkeys(templates) if template not in self.unseen)
+    def __init__(self, lines: Sequence[str], more: Sequence[str] = ()) -> None:
+        self.unseen = tuple(lines[4::5])
+        self.seen = tuple(line for line in dict.fromkeys((*lines, *more)) if line not in self.unseen)
+
+
+def load_phrasings(module: str) -> dict[str, Phrasings]:
+    """Return the phrasings of a module of tasks, by the names they have in phrasings/<module>.toml."""
+    path = files("helix.demo.tasks") / "phrasings" / f"{module}.toml"
+    return {name: Phrasings(**table) for name, table in tomllib.loads(path.read_text(encoding="utf-8")).items()}
 
 
 class Draw:

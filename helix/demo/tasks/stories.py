@@ -9,150 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from helix.demo.example import Example, Split
-from helix.demo.tasks.draw import Draw, Phrasings, Task, draw_from
+from helix.demo.tasks.draw import Draw, Task, draw_from, load_phrasings
 from helix.demo.tasks.words import NAMES, an
 
-FULL = Phrasings(
-    """
-    Tell me a short story about {hero} named {name} {place}.
-    Tell me a story about {hero} named {name} {place}.
-    Tell a story about {hero} called {name} {place}.
-    Write a short story about {hero} named {name} {place}.
-    Make up a tale of {hero} whose name is {name}, set {place}.
-    Write a story about {hero} called {name} {place}.
-    Tell me a story about {hero} called {name} who lives {place}.
-    Write a short story about {hero} named {name} who lives {place}.
-    Can you tell me a story about {name}, {hero} {place}?
-    I want to hear what happens to {name}, {hero} {place}. Tell it as a story.
-    Story about {hero} named {name} {place}
-    Give me a short story: {hero} named {name} {place}.
-    I would like a short story about {hero} named {name} {place}.
-    Tell me a bedtime story about {hero} named {name} {place}.
-    Invent something short that happens {place}, with {hero} called {name}.
-""",
-    more="""
-    Tell a short tale about {hero} named {name} {place}.
-    Tell me a tale set {place}, about {hero} named {name}.
-    Write a tale about {name}, {hero} {place}.
-    Write something short about {hero} named {name} who lives {place}.
-    Write a story that happens {place}. The hero is {hero} named {name}.
-    Make up a story about {hero} called {name} {place}.
-    Make up a short story set {place} with {hero} whose name is {name}.
-    Invent a story about {hero} named {name} who lives {place}.
-    Invent a tale about {name}, {hero} who lives {place}.
-    Give me a tale about {hero} called {name} {place}.
-    Could you write a story about {hero} whose name is {name}, living {place}?
-    Would you tell me about {name}, {hero} {place}? Make it a story.
-    I want a story about {hero} named {name} who lives {place}.
-    I would like to hear a tale about {name}, {hero} {place}.
-    I want to read what {name} does, {hero} that lives {place}.
-    What happens when {hero} named {name} lives {place}? Tell me a story.
-    There is {hero} {place} whose name is {name}. Tell me the story.
-    Once upon a time {hero} named {name} lived {place}. Tell me more.
-    Let me hear a story set {place} about {hero} named {name}.
-    If {hero} called {name} lived {place}, what would happen? Write the story.
-    A story {place} with {hero} named {name}, please.
-""",
-)
-HERO_ONLY = Phrasings(
-    """
-    Tell me a short story about {hero}.
-    Tell me a story about {hero}.
-    Write a short story about {hero}.
-    Write a story about {hero}.
-    Make up a tale of {hero}.
-    Can you tell me a story about {hero}?
-    I want a story about {hero}.
-    Story about {hero}
-    Tell a story about {hero}.
-    Invent something short about {hero}.
-    Give me a short story about {hero}.
-    Once upon a time there was {hero}. Tell me the story.
-""",
-    more="""
-    Tell me a tale about {hero}.
-    Tell me something about {hero} in a story.
-    Write a tale about {hero}.
-    Write something short with {hero} in it.
-    Make up a short story where {hero} is the hero.
-    Invent a short tale with {hero} in it.
-    Give me a tale about {hero}.
-    Could you write a story about {hero}?
-    I would like to hear a story about {hero}.
-    I want to hear what happens to {hero}. Tell a story.
-    Let me hear a tale of {hero}.
-    If you know a story about {hero}, tell it to me.
-    My child likes stories. Tell one about {hero}.
-    A story about {hero}, please.
-""",
-)
-NAME_ONLY = Phrasings(
-    """
-    Tell me a story about {hero} named {name}.
-    Tell me a short story about {hero} called {name}.
-    Write a story about {hero} named {name}.
-    Write a short story about {hero} named {name}.
-    Make up a tale of {hero} whose name is {name}.
-    Can you tell me a story about {hero} called {name}?
-    Story about {name}, {hero}
-    Tell a story about {name}, {hero}.
-    I want a short story about {hero} named {name}.
-    Invent something short about {hero} called {name}.
-""",
-    more="""
-    Tell me a tale about {hero} named {name}.
-    Tell me what happens to {name}, {hero}, in a story.
-    Write a tale about {hero} called {name}.
-    Write something short where {name} is {hero}.
-    Make up a story about {hero} named {name}.
-    Make up a short story with {name}, {hero}.
-    Invent a story about {hero} whose name is {name}.
-    Invent a short tale with {hero} named {name} in it.
-    Give me a tale about {name}, {hero}.
-    Could you write a story about {hero} called {name}?
-    I would like to hear a story about {hero} named {name}.
-    I want to hear a tale of {name}, {hero}.
-    There is {hero} whose name is {name}. Tell me the story.
-    Once upon a time there was {hero} called {name}. Tell me more.
-    If {hero} is called {name}, what happens? Write the story.
-    A story about {hero} named {name}, please.
-""",
-)
-ANY = Phrasings(
-    """
-    Tell me a story.
-    Tell me a short story.
-    Write a short story.
-    Can you tell me a story?
-    I am in the mood for a tale.
-    Make up a story.
-    Tell a story.
-    Write a story.
-    I want to hear a story.
-    Entertain me with a little tale.
-    Tell me a bedtime story.
-    Give me a short story.
-""",
-    more="""
-    Tell me a tale.
-    Write a tale.
-    Write something short, a story.
-    Make up a little story for me.
-    Invent a story.
-    Could you write a story?
-    Would you tell me a little story?
-    I would like to hear a tale.
-    I want to read a short story.
-    I am bored. Tell me a story to entertain me.
-    I am in the mood for something nice, so tell a story.
-    Let me hear a story.
-    Do you know a story?
-    If you know a tale, tell it to me.
-    Entertain me. Write a story.
-    A story, please.
-    Any story will do. Tell me one.
-""",
-)
+PHRASINGS = load_phrasings("stories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,14 +300,14 @@ def full_story(draw: Draw) -> Example:
     """Ask for a story with hero, name and place given."""
     kind, place = draw.value(lambda: (draw.rng.choice(list(HEROES)), draw.rng.choice(list(PLACES))))
     name = draw.word(NAMES)
-    prompt = draw.say(FULL, hero=an(kind), name=name, place=PLACES[place].where)
+    prompt = draw.say(PHRASINGS["full"], hero=an(kind), name=name, place=PLACES[place].where)
     return draw.example(prompt, tell(kind, name, place), tells_of(name, kind, place))
 
 
 def named_story(draw: Draw) -> Example:
     """Ask for a story of a named hero; the place is the one the hero is at home in."""
     kind, name = draw.rng.choice(list(HEROES)), draw.word(NAMES)
-    prompt = draw.say(NAME_ONLY, hero=an(kind), name=name)
+    prompt = draw.say(PHRASINGS["name_only"], hero=an(kind), name=name)
     return draw.example(prompt, tell(kind, name, HEROES[kind].place), tells_of(name, kind))
 
 
@@ -455,12 +315,14 @@ def hero_story(draw: Draw) -> Example:
     """Ask for a story of a sort of hero."""
     kind = draw.rng.choice(list(HEROES))
     story = tell(kind, HEROES[kind].name, HEROES[kind].place)
-    return draw.example(draw.say(HERO_ONLY, hero=an(kind)), story, tells_of(kind))
+    return draw.example(draw.say(PHRASINGS["hero_only"], hero=an(kind)), story, tells_of(kind))
 
 
 def any_story(draw: Draw) -> Example:
     """Ask for any story; it is the one about the fox."""
-    return draw.example(draw.say(ANY), tell("fox", HEROES["fox"].name, HEROES["fox"].place), tells_of("fox"))
+    return draw.example(
+        draw.say(PHRASINGS["any"]), tell("fox", HEROES["fox"].name, HEROES["fox"].place), tells_of("fox")
+    )
 
 
 TASKS: dict[Task, int] = {full_story: 65, named_story: 20, hero_story: 12, any_story: 3}

@@ -11,7 +11,7 @@ import pytest
 
 from helix.demo.example import Example, Split
 from helix.demo.tasks import FAMILIES
-from helix.demo.tasks.draw import Draw, Phrasings, Pool, is_unseen
+from helix.demo.tasks.draw import Draw, Phrasings, Pool, is_unseen, load_phrasings
 from helix.demo.tasks.tool_use import rendered
 from helix.demo.tasks.words import COMPANIES, NAMES, TOWNS
 
@@ -85,13 +85,20 @@ def test_held_out_names_never_occur_in_training(family: str) -> None:
 
 
 def test_training_says_only_what_it_may_say() -> None:
-    phrasings = Phrasings("\n".join(f"Way {number} of {{word}}." for number in range(20)))
+    phrasings = Phrasings([f"Way {number} of {{word}}." for number in range(20)])
     assert len(phrasings.unseen) == 4
     draw, held_out_draw = Draw(random.Random(1), "kind", ""), Draw(random.Random(1), "kind", "phrasing")
     said = {draw.say(phrasings, word="x").lower().rstrip(".") for _ in range(500)}
     unsaid = {held_out_draw.say(phrasings, word="x").lower().rstrip(".") for _ in range(500)}
     assert not said & unsaid
     assert len(said) == 16
+
+
+@pytest.mark.parametrize("module", [*FAMILIES, "tools"])
+def test_training_leaves_out_some_of_all_phrasings(module: str) -> None:
+    for name, phrasings in load_phrasings(module).items():
+        assert phrasings.seen and phrasings.unseen, name
+        assert not set(phrasings.seen) & set(phrasings.unseen), name
 
 
 def test_training_draws_only_values_that_are_not_held_out() -> None:
