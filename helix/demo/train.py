@@ -237,7 +237,7 @@ def to_transformers(model: Llama, turn_end: int, end_of_text: int) -> LlamaForCa
     exported = LlamaForCausalLM(config)
     exported.load_state_dict(model.exported_state())
     exported.generation_config = GenerationConfig(
-        eos_token_id=[turn_end, end_of_text], pad_token_id=end_of_text, do_sample=False
+        eos_token_id=[turn_end, end_of_text], pad_token_id=end_of_text, do_sample=True, temperature=0.3, top_p=0.9
     )
     return exported
 
@@ -272,7 +272,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of weights and corpus")
     commands = parser.add_subparsers(dest="command", required=True)
     tokenizer = commands.add_parser("tokenizer", help="train the tokenizer on a sample of the corpus")
-    tokenizer.add_argument("--examples", type=int, default=60_000, help="size of the sample")
+    tokenizer.add_argument("--examples", type=int, default=40_000, help="size of the sample")
     for name in SHAPES:
         command = commands.add_parser(name, help=f"train the {name}, or go on from its checkpoint")
         command.add_argument("--name", help="name of checkpoint and log, if not the model's")
@@ -280,10 +280,10 @@ def parse_arguments() -> argparse.Namespace:
         command.add_argument("--decay-tokens", type=int, default=1_200_000, help="of them, with a falling rate")
         command.add_argument("--layers", type=int, help="depth; a shallower checkpoint is grown to it")
         command.add_argument("--muon-lr", type=float, default=0.008, help="of the hidden matrices")
-        command.add_argument("--embedding-lr", type=float, default=0.02, help="of embeddings")
+        command.add_argument("--embedding-lr", type=float, default=0.05, help="of embeddings")
         command.add_argument("--norm-lr", type=float, default=0.004, help="of norms")
-        command.add_argument("--micro-batch-tokens", type=int, default=1024, help="tokens of one pass")
-        command.add_argument("--micro-batches", type=int, default=4, help="passes of one optimizer step")
+        command.add_argument("--micro-batch-tokens", type=int, default=2048, help="tokens of one pass")
+        command.add_argument("--micro-batches", type=int, default=2, help="passes of one optimizer step")
         command.add_argument("--save-every", type=int, default=100, help="steps between checkpoints")
         command.add_argument("--threads", type=int, default=1, help="torch threads")
         command.add_argument("--teacher", type=Path, help="checkpoint to learn the distribution of")
