@@ -37,6 +37,7 @@ DRAFT = Shape(hidden_size=128, intermediate_size=384, num_layers=2, num_heads=2,
 OUTPUT_GAIN = 0.05
 """Of the last projection at the start, where embeddings have unit variance: logits then vary by about one."""
 ALWAYS = 0.5
+"""Mean of an embedding's first coordinates at the start, the same for every token."""
 
 
 def rotary_table(shape: Shape, num_positions: int) -> tuple[Tensor, Tensor]:

@@ -92,7 +92,7 @@ class Trainer:
     def train_step(self, batches: list[corpus.Batch], lr_scale: float, teacher: Llama | None = None) -> float:
         """Take one optimizer step over the batches and return the mean loss per learned token.
 
-        With a teacher, half of the loss is the divergence from the teacher's distribution instead of the label.
+        With a teacher, four fifths of the loss are the divergence from the teacher's distribution instead of the label.
         """
         num_learned = sum(len(batch.labels) for batch in batches)
         total = 0.0
