@@ -25,17 +25,17 @@ GENERATORS: dict[str, Callable[[random.Random, Split], Example]] = {
     **FAMILIES,
 }
 WEIGHTS: dict[str, float] = dict.fromkeys(GENERATORS, 1.0) | {
-    "facts": 1.2,
+    "facts": 1.4,
     "small_talk": 0.8,
     "copying": 0.8,
-    "arithmetic": 1.3,
-    "lists": 1.8,
+    "arithmetic": 1.8,
+    "lists": 2.2,
     "stories": 0.4,
-    "editing": 1.4,
+    "editing": 2.4,
     "code": 0.8,
-    "extraction": 1.5,
-    "conversation": 1.2,
-    "text": 1.4,
+    "extraction": 1.4,
+    "conversation": 1.5,
+    "text": 2.0,
 }
 """How often each generator is drawn, relative to the others."""
 MAX_LEN = 768
