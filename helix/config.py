@@ -110,6 +110,9 @@ class SpeculativeConfig:
     """Largest depth a request may ask for."""
     draft_model: str | None = None
     """Name or folder of a smaller model with the same tokenizer; None: the built-in one for helix-demo, else none."""
+    speculation_adaptive: bool = True
+    """Choose each step's depth, up to speculation_depth, by measured costs and past acceptance, so that speculation
+    never costs more than it gives; off: always draft speculation_depth tokens."""
     speculation_method: SpeculationMethod = "auto"
     """Which proposer guesses: draft (a smaller model), ngram (the request's text), auto (the better one) or none."""
     ngram_max: int = 8

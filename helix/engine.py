@@ -11,15 +11,17 @@ from helix.config import EngineConfig
 from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.kv_cache.block_manager import BlockManager
 from helix.model.batch import Span
+from helix.model.runner import ModelRunner
 from helix.outputs import EngineInfo, FinishReason, Generation, RequestOutput
 from helix.request import Request
 from helix.sampling.sampler import Sampler, Verified
 from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest, Scheduler
-from helix.spec_decode.depth import PassCosts
+from helix.spec_decode.chain import ProposerChain
+from helix.spec_decode.costs import PassCosts
 from helix.spec_decode.draft_model import DraftModelProposer
 from helix.spec_decode.ngram import NgramProposer
-from helix.spec_decode.proposer import Draft, Proposer, ProposerChain
+from helix.spec_decode.proposer import Draft, ModelProposer, Proposer
 from helix.stats import EngineStats
 from helix.text.stop_strings import StopStringMatcher
 from helix.worker import Worker, load_worker
@@ -49,12 +51,23 @@ class LLMEngine:
         )
         self.scheduler = Scheduler(self.config.scheduler, self.block_manager)
         self.sampler = Sampler(self.tokenizer.vocab_size, acceptance_rule=speculative.acceptance_rule)
-        proposers: list[Proposer] = [NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max)]
+        copying: list[Proposer] = [NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max)]
+        models: list[ModelProposer] = []
+        draft_costs: dict[str, PassCosts] = {}
+        is_measured = speculative.speculation_method != "none"
         if self.worker.draft is not None:
             budget = self.config.scheduler.max_num_batched_tokens
-            proposers.append(DraftModelProposer(self.worker.draft, self.sampler, max_num_batched_tokens=budget))
-        costs = None if speculative.speculation_method == "none" else _measure_costs(self.worker)
-        self.proposer = ProposerChain(proposers, method=speculative.speculation_method, costs=costs)
+            models.append(DraftModelProposer(self.worker.draft, self.sampler, max_num_batched_tokens=budget))
+            if is_measured:
+                draft_costs[DraftModelProposer.name] = _measure_costs(self.worker.draft, _DRAFT_ROWS)
+        self.proposer = ProposerChain(
+            copying,
+            models,
+            method=speculative.speculation_method,
+            is_adaptive=speculative.speculation_adaptive,
+            costs=_measure_costs(self.worker.target, _TARGET_ROWS) if is_measured else None,
+            draft_costs=draft_costs,
+        )
         self.info: EngineInfo = self.worker.info(self.config)
         self._streams: dict[str, _TextStream] = {}
         self._stats = EngineStats(num_blocks=pool.num_blocks)
@@ -130,14 +143,23 @@ class LLMEngine:
         if not step.scheduled:
             return []
         self.worker.copy_blocks(step.block_copies)
+        is_paused = self.proposer.guard.is_off
+        started_s = time.perf_counter()
         drafts = self.proposer.propose(step.scheduled)
+        drafted_s = time.perf_counter()
         spans = [_span(item, drafts.get(item.request.request_id)) for item in step.scheduled]
         logits = self.worker.target.forward(spans)
         sampled = [item for item in step.scheduled if item.catches_up]
         requests = [item.request for item in sampled]
         verified = self.sampler.verify(logits, requests, [drafts.get(request.request_id) for request in requests])
         results = dict(zip((request.request_id for request in requests), verified, strict=True))
+        drafting_s, verifying_s = drafted_s - started_s, time.perf_counter() - drafted_s
+        num_tokens = sum(len(result.token_ids) for result in verified)
+        plain_s = self.proposer.observe_step(
+            step.scheduled, drafts, drafting_s=drafting_s, verifying_s=verifying_s, num_tokens=num_tokens
+        )
         self._stats.num_steps += 1
+        self._stats.spec.observe_time(drafting_s, verifying_s, plain_s, is_paused=is_paused)
         outputs = []
         for item in step.scheduled:
             request = item.request
@@ -145,7 +167,11 @@ class LLMEngine:
             if result is None:
                 self.scheduler.update(item, 0)
                 continue
-            outputs.append(self._commit(request, result, drafts.get(request.request_id)))
+            draft = drafts.get(request.request_id)
+            self.proposer.observe(request, draft, result.num_accepted_tokens)
+            own_plain_s = None if plain_s is None else plain_s * len(result.token_ids) / num_tokens * len(requests)
+            request.metrics.spec.observe_time(drafting_s, verifying_s, own_plain_s, is_paused=is_paused)
+            outputs.append(self._commit(request, result, draft))
             self.scheduler.update(item, result.num_accepted_tokens)
             if request.is_finished:
                 self._forget(request)
@@ -206,14 +232,9 @@ class LLMEngine:
             if request.is_finished or not goes_on:
                 break
         now = time.monotonic()
-        num_draft_tokens = len(draft.token_ids) if draft is not None else 0
+        parts = [(part.proposer, len(part.token_ids)) for part in draft.parts] if draft is not None else []
         for spec in (request.metrics.spec, self._stats.spec):
-            spec.observe(
-                proposer=draft.proposer if draft is not None else None,
-                num_draft_tokens=num_draft_tokens,
-                num_accepted_tokens=result.num_accepted_tokens,
-                num_emitted=num_emitted,
-            )
+            spec.observe(parts, num_accepted_tokens=result.num_accepted_tokens, num_emitted=num_emitted)
         self._stats.num_generated_tokens += num_emitted
         _observe_time(request, num_emitted, now)
         if request.is_finished:
@@ -221,7 +242,7 @@ class LLMEngine:
         return stream.output(result.token_ids[:num_emitted], text, num_emitted)
 
     def _forget(self, request: Request) -> None:
-        self.proposer.forget(request.request_id)
+        self.proposer.forget(request)
         del self._streams[request.request_id]
         self._stats.num_finished += 1
         self._stats.num_cached_tokens += request.metrics.num_cached_tokens
@@ -276,12 +297,20 @@ class _TextStream:
         )
 
 
-def _measure_costs(worker: Worker) -> PassCosts:
+def _measure_costs(runner: ModelRunner, rows: Sequence[int]) -> PassCosts:
     """Time passes of an idle engine, before any block is handed out."""
-    pool = worker.target.pool
-    rows = [num_rows for num_rows in (1, 2, 3, 4, 6, 8, 12, 16) if num_rows <= pool.num_blocks * pool.block_size]
-    draft_s = 0.0 if worker.draft is None else worker.draft.time_passes([1])[1]
-    return PassCosts(worker.target.time_passes(rows), draft_s)
+    pool = runner.pool
+    capacity = min(pool.num_blocks * pool.block_size, runner.loaded.max_model_len)
+    rows = [num_rows for num_rows in rows if num_rows <= capacity]
+    pass_s = runner.time_passes(rows)
+    num_rows, context_len = rows[len(rows) // 2], min(_LONG_CONTEXT, capacity - rows[-1])
+    longer_s = runner.time_passes([num_rows], context_len=context_len)[num_rows] - pass_s[num_rows]
+    return PassCosts(pass_s, max(longer_s, 0.0) / (num_rows * max(context_len, 1)))
+
+
+_TARGET_ROWS = (*range(1, 17), 24, 32)
+_DRAFT_ROWS = (1, 2, 8, 32)
+_LONG_CONTEXT = 1024
 
 
 def _span(item: ScheduledRequest, draft: Draft | None) -> Span:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from helix.sampling_params import SamplingParams
@@ -50,6 +51,20 @@ class SpecDecodeStats:
     draft_tokens_per_position: Counter[int] = field(default_factory=Counter)
     accepted_tokens_per_position: Counter[int] = field(default_factory=Counter)
     by_proposer: dict[str, ProposerStats] = field(default_factory=dict)
+    drafting_s: float = 0.0
+    """Time of the steps above that went into drafting, batch mates' drafts included."""
+    verifying_s: float = 0.0
+    """Time of the steps above that went into the target's pass and the sampler."""
+    plain_s: float = 0.0
+    """Time that plain decoding would have taken for the same tokens, by measured costs; 0 where they are not known."""
+    num_paused_steps: int = 0
+    """Steps in which speculation was switched off because it had been slower than plain decoding."""
+
+    @property
+    def estimated_speed_up(self) -> float | None:
+        """How much faster than plain decoding; None where costs are not known."""
+        spent_s = self.drafting_s + self.verifying_s
+        return self.plain_s / spent_s if self.plain_s and spent_s else None
 
     @property
     def acceptance_rate(self) -> float | None:
@@ -61,23 +76,52 @@ class SpecDecodeStats:
         """Tokens committed per target pass; 1 is plain decoding, None before the first pass."""
         return self.num_emitted_tokens / self.num_steps if self.num_steps else None
 
-    def observe(
-        self, *, proposer: str | None, num_draft_tokens: int, num_accepted_tokens: int, num_emitted: int
-    ) -> None:
-        """Count one verification; accepted tokens that a stop cut off did not reach the answer and do not count."""
+    def observe(self, drafts: Sequence[tuple[str, int]], *, num_accepted_tokens: int, num_emitted: int) -> None:
+        """Count one verification.
+
+        Accepted tokens that a stop cut off did not reach the answer and do not count.
+
+        Args:
+            drafts: Proposer and number of tokens of each draft, one behind the other; empty when decoding plainly.
+            num_accepted_tokens: Of all of them together.
+            num_emitted: Tokens committed.
+        """
         num_accepted_tokens = min(num_accepted_tokens, num_emitted)
+        num_draft_tokens = sum(num_tokens for _, num_tokens in drafts)
         self.num_steps += 1
         self.num_emitted_tokens += num_emitted
-        if not num_draft_tokens or proposer is None:
+        if not num_draft_tokens:
             return
         self.num_drafts += 1
         self.num_draft_tokens += num_draft_tokens
         self.num_accepted_tokens += num_accepted_tokens
         self.draft_tokens_per_position.update(range(num_draft_tokens))
         self.accepted_tokens_per_position.update(range(num_accepted_tokens))
-        stats = self.by_proposer.setdefault(proposer, ProposerStats())
-        stats.num_draft_tokens += num_draft_tokens
-        stats.num_accepted_tokens += num_accepted_tokens
+        for proposer, num_tokens in drafts:
+            stats = self.by_proposer.setdefault(proposer, ProposerStats())
+            stats.num_draft_tokens += num_tokens
+            stats.num_accepted_tokens += min(num_tokens, num_accepted_tokens)
+            num_accepted_tokens -= min(num_tokens, num_accepted_tokens)
+
+    def add(self, other: SpecDecodeStats) -> None:
+        """Count what another one counted as well."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, Counter):
+                value.update(getattr(other, one.name))
+            elif one.name != "by_proposer":
+                setattr(self, one.name, value + getattr(other, one.name))
+        for proposer, counted in other.by_proposer.items():
+            stats = self.by_proposer.setdefault(proposer, ProposerStats())
+            stats.num_draft_tokens += counted.num_draft_tokens
+            stats.num_accepted_tokens += counted.num_accepted_tokens
+
+    def observe_time(self, drafting_s: float, verifying_s: float, plain_s: float | None, *, is_paused: bool) -> None:
+        """Count the time of one verification."""
+        self.drafting_s += drafting_s
+        self.verifying_s += verifying_s
+        self.plain_s += plain_s or 0.0
+        self.num_paused_steps += is_paused
 
 
 @dataclass(slots=True)
@@ -176,6 +220,8 @@ class EngineInfo:
     speculation_method: str
     speculation_depth: int
     max_speculation_depth: int
+    speculation_adaptive: bool
+    acceptance_rule: str
     default_sampling_params: SamplingParams
     """What a request gets where it asks for nothing."""
     self_test_difference: float

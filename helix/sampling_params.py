@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from helix.config import SpeculationMethod
+from helix.config import AcceptanceRule, SpeculationMethod
 from helix.errors import InvalidRequestError
 
 MAX_LOGPROBS = 20
@@ -62,6 +62,10 @@ class SamplingParams:
     """Draft tokens per step; None: the engine's; 0: no speculation for this request."""
     speculation_method: SpeculationMethod | None = None
     """Which proposer; None: the engine's."""
+    speculation_adaptive: bool | None = None
+    """Whether speculation_depth is a maximum, or always drafted; None: the engine's setting."""
+    acceptance_rule: AcceptanceRule | None = None
+    """How drafts are accepted; None: the engine's rule."""
 
     def __post_init__(self) -> None:
         _check_range("temperature", self.temperature, 0, 100)

@@ -57,6 +57,8 @@ class Worker:
             speculation_method=speculative.speculation_method,
             speculation_depth=speculative.speculation_depth,
             max_speculation_depth=speculative.max_speculation_depth,
+            speculation_adaptive=speculative.speculation_adaptive,
+            acceptance_rule=speculative.acceptance_rule,
             default_sampling_params=self.default_sampling_params,
             self_test_difference=self.self_test_difference,
         )

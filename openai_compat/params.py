@@ -13,6 +13,7 @@ from openai_compat.errors import InvalidParameter, UnsupportedParameter
 from openai_compat.prompts import template_tools
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
+from openai_compat.schemas.extension import SpeculationOptions
 from openai_compat.schemas.sampling import SamplingFields
 from openai_compat.schemas.tools import CustomTool
 from openai_compat.speculation import speculation_of
@@ -132,7 +133,7 @@ def _params(
 ) -> SamplingParams:
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("stream_options", "stream_options is only allowed when stream is true.")
-    speculation = speculation_of(request, info)
+    speculation, options = speculation_of(request, info), request.speculation or SpeculationOptions()
     defaults = info.default_sampling_params
     return SamplingParams(
         max_tokens=max_tokens,
@@ -154,6 +155,8 @@ def _params(
         logprobs=logprobs,
         speculation_depth=speculation.depth,
         speculation_method=speculation.method,
+        speculation_adaptive=options.adaptive,
+        acceptance_rule=options.acceptance,
     )
 
 

@@ -61,7 +61,11 @@ def make_engine(
     scheduler: dict[str, Any] | None = None,
     **speculative: Any,
 ) -> LLMEngine:
-    """Assemble an engine over copies of the models; further keywords are SpeculativeConfig's."""
+    """Assemble an engine over copies of the models; further keywords are SpeculativeConfig's.
+
+    Depths are pinned unless they ask otherwise: in models this small no draft ever pays.
+    """
+    speculative = {"speculation_adaptive": False} | speculative
     config = EngineConfig(
         cache=CacheConfig(block_size=block_size, num_blocks=num_blocks, enable_prefix_caching=enable_prefix_caching),
         scheduler=SchedulerConfig(**(scheduler or {})),

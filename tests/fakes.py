@@ -108,6 +108,8 @@ class FakeEngine:
             speculation_method="auto",
             speculation_depth=4,
             max_speculation_depth=16,
+            speculation_adaptive=True,
+            acceptance_rule="auto",
             default_sampling_params=default_sampling_params or SamplingParams(),
             self_test_difference=0.0,
         )
@@ -197,8 +199,7 @@ class FakeEngine:
             metrics.num_generated_tokens += len(ids)
             metrics.inter_token_s += [0.01] * len(ids)
             metrics.spec.observe(
-                proposer="draft" if depth else None,
-                num_draft_tokens=depth,
+                [("draft", depth)] if depth else [],
                 num_accepted_tokens=len(ids) - 1,
                 num_emitted=len(ids),
             )

@@ -74,8 +74,8 @@ def test_a_make_command_has_a_target_and_settings_that_exist(command: str) -> No
 
 
 def test_the_fields_it_names_are_in_an_answer(demo_server: Server[AsyncEngine]) -> None:
-    (comment,) = re.findall(r'model_extra\["helix"\]\)  # (.*), \.\.\.', README)
-    assert set(comment.split(", ")) <= set(demo_server.chat(max_tokens=4).json()["helix"])
+    (comment,) = re.findall(r'model_extra\["helix"\]\["speculation"\]\)  # (.*), \.\.\.', README)
+    assert set(comment.split(", ")) <= set(demo_server.chat(max_tokens=4).json()["helix"]["speculation"])
 
 
 def test_what_it_links_to_exists() -> None:

@@ -129,7 +129,7 @@ class ModelProposer:
             if self.is_greedy:
                 token_ids.append(int(logits[0, : self.lm.vocab_size].argmax()))
                 continue
-            drawn, probs = self.sampler.draw(logits, [request], [token_ids], coupled=[self.is_coupled])
+            drawn, probs, _ = self.sampler.draw(logits, [request], [token_ids], coupled=[self.is_coupled])
             token_ids.append(drawn[0])
             if probs is not None:
                 rows.append(probs[0])

@@ -41,22 +41,23 @@ class ModelRunner:
         logits: Tensor = output.logits[0]
         return logits[:num_logits]
 
-    def time_passes(self, rows: Sequence[int], *, budget_s: float = 2.0) -> dict[int, float]:
-        """Return the seconds of a pass by its number of rows, the best of some; overwrites the first blocks.
+    def time_passes(self, rows: Sequence[int], *, context_len: int = 0, budget_s: float = 2.0) -> dict[int, float]:
+        """Return the seconds of a pass by its number of rows behind context_len tokens; overwrites the first blocks.
 
-        Numbers of rows take turns, at least twice each, until the budget is spent.
+        The best of some: after a pass to warm up, numbers of rows take turns until the budget is spent.
         """
-        table = range(-(-max(rows) // self.pool.block_size))
+        table = range(-(-(context_len + max(rows)) // self.pool.block_size))
         if len(table) > self.pool.num_blocks:
-            raise ValueError(f"{max(rows)} rows do not fit {self.pool.num_blocks} blocks")
+            raise ValueError(f"{context_len + max(rows)} tokens do not fit {self.pool.num_blocks} blocks")
         best = dict.fromkeys(rows, float("inf"))
+        self.forward([Span(table, context_len, [0] * max(rows), 1)])
         started_s = time.perf_counter()
         for turn in range(_MAX_TURNS):
-            if turn > 1 and time.perf_counter() - started_s > budget_s:
+            if turn and time.perf_counter() - started_s > budget_s:
                 break
             for num_rows in rows:
                 began_s = time.perf_counter()
-                logits = self.forward([Span(table, 0, [0] * num_rows, num_rows)])
+                logits = self.forward([Span(table, context_len, [0] * num_rows, num_rows)])
                 logits[-1, 0].item()  # wait for an accelerator
                 best[num_rows] = min(best[num_rows], time.perf_counter() - began_s)
         return best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 import torch
@@ -50,6 +50,16 @@ class Verified:
     """One for each of token_ids if the request asked for them; the target's, before any processing."""
 
 
+class Drawn(NamedTuple):
+    """One draft token for each of several requests."""
+
+    token_ids: list[int]
+    probs: Tensor | None  # [num_requests, vocab_size] float32
+    """What they were drawn from, rows of coupled requests zero; None when all are coupled."""
+    confidence: list[float]
+    """The largest probability of each row, before temperature; it does not depend on which token was drawn."""
+
+
 class Sampler:
     """Draws every token of every request; it keeps no state, so equal arguments give equal tokens.
 
@@ -64,9 +74,10 @@ class Sampler:
 
     def uses_match(self, request: Request) -> bool:
         """Return whether a draft model's tokens are accepted by the match rule, and so should be coupled."""
-        if request.params.temperature == 0 or self.acceptance_rule == "match":
+        rule = request.params.acceptance_rule or self.acceptance_rule
+        if request.params.temperature == 0 or rule == "match":
             return True
-        return self.acceptance_rule == "auto" and request.params.seed is not None
+        return rule == "auto" and request.params.seed is not None
 
     @torch.inference_mode()
     def verify(
@@ -109,15 +120,11 @@ class Sampler:
         drafted: Sequence[list[int]],  # per request: drafted beyond its committed tokens
         *,
         coupled: Sequence[bool],  # per request
-    ) -> tuple[list[int], Tensor | None]:
+    ) -> Drawn:
         """Draw the next draft token of each request after the same processing as the target's.
 
         A coupled draft shares the noise of the target's own draw at that position, so it is accepted whenever both
         models agree on the winner; its guess is certain. Otherwise it is an independent sample of the draft model.
-
-        Returns:
-            Token ids, and what they were drawn from: [num_requests, vocab_size] float32, rows of coupled requests
-            zero; None when all are coupled.
         """
         spans = [
             RowSpan(request, tokens, row, skip=len(tokens))
@@ -128,11 +135,12 @@ class Sampler:
         own_spans = [span for span, is_coupled in zip(spans, coupled, strict=True) if not is_coupled]
         token_ids = torch.empty(len(spans), dtype=torch.int64, device=logits.device)
         _draw_into(token_ids, processed, coupled_spans, Stream.TOKEN)
-        if not own_spans:
-            return token_ids.tolist(), None
-        probs = processed.new_zeros(processed.shape)
-        _draw_into(token_ids, processed, own_spans, Stream.DRAFT, probs)
-        return token_ids.tolist(), probs
+        probs = None
+        if own_spans:
+            probs = processed.new_zeros(processed.shape)
+            _draw_into(token_ids, processed, own_spans, Stream.DRAFT, probs)
+        confidence = (processed.amax(-1) - processed.logsumexp(-1)).exp()
+        return Drawn(token_ids.tolist(), probs, confidence.tolist())
 
     def _real(self, logits: Tensor, num_rows: int) -> Tensor:  # [num_rows, vocab_size] float32
         """Check the shape and drop the padding of the vocabulary."""

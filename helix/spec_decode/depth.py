@@ -1,187 +1,157 @@
 """How many tokens to draft: as many as bring the most tokens per second, by measured costs and past acceptance.
 
-The choice looks at earlier steps alone, never at a token of this one, so every accept rule stays exact; it changes the
-speed and never the text.
+The choice looks at earlier steps and at what is known before a token is drawn, so every accept rule stays exact; it
+changes the speed and never the text.
 
-Source: Leviathan et al., arXiv 2211.17192, theorem 3.8, with a measured cost for each number of verified rows.
+Source: Leviathan et al., arXiv 2211.17192, theorem 3.8; goodput and trimming by survival as in SmartSpec,
+arXiv 2406.14066, with measured costs.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate
+from operator import mul
+
+from helix.spec_decode.costs import Load, PassCosts
 
 
-class PassCosts:
-    """What steps cost, in seconds: measured before serving, corrected while serving.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A draft that one request could have verified, made already or to be made by a model."""
 
-    Corrections are small steps towards what is seen, so that they find the median: on a shared machine a few steps take
-    many times as long as the rest.
-    """
+    survival: Sequence[float]
+    """Probability that this token and all before it are accepted; falls from token to token."""
+    context_len: int
+    """Tokens that each of its rows attends to."""
+    num_made: int = 0
+    """Tokens at its beginning that are there already; a model makes the others."""
+    first_s: float = 0.0
+    """Seconds for the first token to be made."""
+    next_s: float = 0.0
+    """Seconds for each further one."""
 
-    def __init__(
-        self,
-        target_s: Mapping[int, float],  # by number of rows; not empty
-        draft_s: float = 0.0,  # one drafted token of the draft model
-    ) -> None:
-        self.draft_s = draft_s
-        # Fewer rows never cost more; where they seem to, something else ran beside them.
-        self._measured_s = {
-            rows: min(seconds for other, seconds in target_s.items() if other >= rows) for rows in target_s
-        }
-        self._observed_s: dict[int, float] = {}
-        self._known = self._merge()
-
-    def verification_s(self, num_rows: int) -> float:
-        """Return the cost of a step; between known numbers of rows by interpolation, beyond them by the last slope."""
-        known = self._known
-        above = min(bisect_left(known, (num_rows, 0.0)), len(known) - 1)
-        if above == 0:
-            return known[0][1]
-        (rows, seconds), (more_rows, more_seconds) = known[above - 1], known[above]
-        return seconds + (more_seconds - seconds) / (more_rows - rows) * (num_rows - rows)
-
-    def observe_step(self, num_rows: int, seconds: float) -> None:
-        """Correct the cost of a step of so many rows.
-
-        What was only measured before serving keeps its proportion to it: the machine was slower or faster then.
-        """
-        known = self.verification_s(num_rows)
-        lowest = 1 / _STEP if num_rows in self._observed_s else 1 / _FIRST_STEP
-        factor = min(max(seconds / known, lowest), _STEP)
-        self._observed_s[num_rows] = known * factor
-        self._measured_s = {rows: cost * factor for rows, cost in self._measured_s.items()}
-        self._known = self._merge()
-
-    def observe_draft(self, seconds: float) -> None:
-        """Correct the cost of a drafted token."""
-        self.draft_s *= min(max(seconds / self.draft_s, 1 / _STEP), _STEP) if self.draft_s else 1.0
-
-    def with_free_drafts(self) -> PassCosts:
-        """Return costs by which any hope of a token is worth a draft."""
-        return PassCosts({1: self.verification_s(1)})
-
-    def _merge(self) -> list[tuple[int, float]]:
-        """Return rows and costs, ascending; a measured one gives way to an observed one or to that of fewer rows."""
-        merged: list[tuple[int, float]] = []
-        lowest = 0.0
-        for rows in sorted(self._measured_s | self._observed_s):
-            cost = self._observed_s.get(rows)
-            if cost is None:
-                cost = max(self._measured_s[rows], lowest)
-            lowest = max(lowest, cost)
-            merged.append((rows, cost))
-        return merged
-
-
-_STEP = 1.15
-"""Most that one observation changes a cost; a first one may lower it by _FIRST_STEP."""
-_FIRST_STEP = 8.0
-
-
-class Acceptance:
-    """The probability that a draft token is accepted when those before it were; learnt, and slowly forgotten.
-
-    What is not observed any more returns to what was assumed, so that a proposer is tried again.
-    """
-
-    def __init__(self, assumed: float) -> None:
-        self._assumed = assumed
-        self._num_accepted = self._num_judged = 0.0
-
-    @property
-    def probability(self) -> float:
-        """Between 0 and 1."""
-        return (self._assumed * _ASSUMED_TRIALS + self._num_accepted) / (_ASSUMED_TRIALS + self._num_judged)
-
-    def observe(self, num_draft_tokens: int, num_accepted_tokens: int) -> None:
-        """Count a verified draft: every accepted token, and the first that was not; nobody judged those behind it."""
-        self._decay(_KEPT_PER_DRAFT)
-        self._num_accepted += num_accepted_tokens
-        self._num_judged += min(num_accepted_tokens + 1, num_draft_tokens)
-
-    def pass_over(self) -> None:
-        """Forget a little: a step went by without a draft."""
-        self._decay(_KEPT_PER_PLAIN_STEP)
-
-    def _decay(self, kept: float) -> None:
-        self._num_accepted *= kept
-        self._num_judged *= kept
-
-
-_ASSUMED_TRIALS = 2
-_KEPT_PER_DRAFT = 0.9
-_KEPT_PER_PLAIN_STEP = 0.98
-
-
-class Experience:
-    """What became of one request's drafts, apart for each proposer and for short and long matches."""
-
-    def __init__(self) -> None:
-        self._kinds: dict[tuple[str, float], Acceptance] = {}
-        self._last: tuple[Acceptance, list[int], int] | None = None
-
-    def acceptance(self, proposer: str, match_len: int) -> Acceptance:
-        """Return what is known about guesses of a proposer behind a match of so many tokens; 0: it does not copy."""
-        assumed = next(assumed for longest, assumed in _ASSUMED_BY_MATCH if match_len <= longest)
-        return self._kinds.setdefault((proposer, assumed), Acceptance(assumed))
-
-    def expect(self, acceptance: Acceptance, draft_token_ids: list[int], num_tokens: int) -> None:
-        """Note a draft made behind num_tokens tokens."""
-        self._last = (acceptance, draft_token_ids, num_tokens)
-
-    def learn(self, token_ids: Sequence[int]) -> None:
-        """Compare the last draft with the tokens that came; a step without one is forgotten a little."""
-        if self._last is None:
-            for acceptance in self._kinds.values():
-                acceptance.pass_over()
-            return
-        acceptance, drafted, start = self._last
-        self._last = None
-        came = token_ids[start : start + len(drafted)]
-        pairs = zip(came, drafted, strict=False)
-        acceptance.observe(len(drafted), sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
-
-
-_ASSUMED_BY_MATCH = ((0, 0.75), (1, 0.4), (3, 0.7), (float("inf"), 0.9))
-"""Longest match, and what is assumed of guesses behind it; the first is for a draft model."""
+    def drafting_s(self, depth: int) -> float:
+        """Return the time to make what is missing of a draft of so many tokens."""
+        num_missing = depth - self.num_made
+        return self.first_s + (num_missing - 1) * self.next_s if num_missing > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A number of draft tokens and what it is expected to bring."""
+    """Depths and what they are expected to bring."""
 
-    num_draft_tokens: int
+    depths: list[int]
+    """Per candidate; 0 is plain."""
     tokens_per_s: float
 
 
-def plan(
-    costs: PassCosts,
-    *,
-    acceptance: float,
-    max_draft_tokens: int,
-    num_rows: int = 1,
-    num_requests: int = 1,
-    draft_s: float = 0.0,
-) -> Plan:
-    """Return the depth that brings each of num_requests equal requests the most tokens per second; 0 is plain.
+def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_tokens: int) -> Plan:
+    """Return the depths that bring all requests of a step together the most tokens per second.
+
+    Draft tokens are admitted in the order of their survival, which is a prefix of each draft, as long as the whole
+    gains. Models draft for their requests together, so the deepest of them sets the time.
 
     Args:
-        costs: What passes cost.
-        acceptance: Probability that a token is accepted when those before it were.
-        max_draft_tokens: Largest depth considered.
-        num_rows: Rows of the pass without drafts, prompt chunks of other requests included.
-        num_requests: Requests that would draft as many tokens each.
-        draft_s: Seconds for one more draft token of all of them.
+        costs: What passes of the target cost.
+        candidates: At most one per request.
+        load: The pass without drafts, prompt chunks included.
+        num_tokens: Tokens that it brings.
     """
-    best = Plan(0, 1 / costs.verification_s(num_rows))
-    survival = tokens = 1.0
-    for depth in range(1, max_draft_tokens + 1):
-        survival *= acceptance
-        tokens += survival
-        tokens_per_s = tokens / (costs.verification_s(num_rows + num_requests * depth) + depth * draft_s)
+    depths = [0] * len(candidates)
+    drafting_s, expected = 0.0, float(num_tokens)
+    best = Plan(list(depths), expected / costs.seconds(load))
+    likely_first = sorted(
+        (-value, place, i) for i, candidate in enumerate(candidates) for place, value in enumerate(candidate.survival)
+    )
+    for negative, _, i in likely_first:
+        candidate = candidates[i]
+        depths[i] += 1
+        expected -= negative
+        load = load.plus(1, candidate.context_len)
+        drafting_s = max(drafting_s, candidate.drafting_s(depths[i]))
+        tokens_per_s = expected / (costs.seconds(load) + drafting_s)
         if tokens_per_s > best.tokens_per_s:
-            best = Plan(depth, tokens_per_s)
+            best = Plan(list(depths), tokens_per_s)
     return best
+
+
+def survival(probabilities: Sequence[float]) -> list[float]:
+    """Return the probability that each token and all before it are accepted."""
+    return list(accumulate(probabilities, mul))
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """How likely a draft token must be accepted for its time not to be better spent, once a plan is made."""
+
+    costs: PassCosts
+    planned: Plan
+    load: Load
+    """The pass without drafts."""
+    num_drafting: int
+    """Requests whose drafts grow together."""
+
+    def of(self, num_beyond: int, draft_s: float) -> float:
+        """Return the price of a token that takes draft_s to draft.
+
+        Within the planned depth (num_beyond below 1) its row costs what planned rows cost on average, beyond it what
+        so many more rows for each of the drafts would add.
+        """
+        seconds = self.costs.seconds
+        num_rows = sum(self.planned.depths)
+        planned = self.load.plus(num_rows, self._context_len)
+        if num_beyond < 1:
+            row_s = (seconds(planned) - seconds(self.load)) / num_rows
+        else:
+            more = planned.plus(num_beyond * self.num_drafting, self._context_len)
+            fewer = planned.plus((num_beyond - 1) * self.num_drafting, self._context_len)
+            row_s = (seconds(more) - seconds(fewer)) / self.num_drafting
+        return self.planned.tokens_per_s * (row_s + draft_s)
+
+    @property
+    def _context_len(self) -> int:
+        return self.load.context // self.load.num_rows
+
+
+class Guard:
+    """Switches speculation off for a while where it turns out slower than plain decoding, whatever the plan said."""
+
+    def __init__(self) -> None:
+        self._steps: deque[tuple[float, float]] = deque(maxlen=GUARD_WINDOW)
+        self._num_steps_off = 0
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing should be drafted now."""
+        return self._num_steps_off > 0
+
+    def observe(self, seconds: float, plain_s: float) -> float | None:
+        """Count a step that took seconds for tokens that plain decoding brings in plain_s.
+
+        Returns:
+            The speed-up over the last steps, below 1, if speculation is switched off now; else None.
+        """
+        if self.is_off:
+            self._num_steps_off -= 1
+            return None
+        # One pause of the machine is no verdict.
+        self._steps.append((min(seconds, _LONGEST_STEP * plain_s), plain_s))
+        if len(self._steps) < GUARD_WINDOW:
+            return None
+        speed_up = sum(plain for _, plain in self._steps) / sum(spent for spent, _ in self._steps)
+        if speed_up >= LEAST_SPEED_UP:
+            return None
+        self._steps.clear()
+        self._num_steps_off = GUARD_PAUSE
+        return speed_up
+
+
+GUARD_WINDOW = 64
+"""Steps over which speculation has to pay."""
+GUARD_PAUSE = 256
+"""Steps without it where it did not."""
+LEAST_SPEED_UP = 0.98
+_LONGEST_STEP = 4.0

@@ -6,15 +6,16 @@ Source: Leviathan et al., arXiv 2211.17192; Chen et al., arXiv 2302.01318.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from helix.model.batch import Span
 from helix.model.runner import ModelRunner
+from helix.request import Request
 from helix.sampling.sampler import Sampler
-from helix.scheduler import ScheduledRequest
-from helix.spec_decode.proposer import Draft, Drafts
+from helix.spec_decode.proposer import Draft, DraftRequest, Drafts
 
 
 class DraftModelProposer:
@@ -25,55 +26,53 @@ class DraftModelProposer:
     """
 
     name = "draft"
-    runs_model = True
 
     def __init__(self, runner: ModelRunner, sampler: Sampler, *, max_num_batched_tokens: int) -> None:
         self.runner = runner
         self.sampler = sampler
         self.max_num_batched_tokens = max_num_batched_tokens
 
-    def propose(self, scheduled: Sequence[ScheduledRequest]) -> Drafts:
-        """Catch up with each request's tokens and draft max_draft_tokens for those that have caught up.
+    def num_tokens_behind(self, asked: DraftRequest) -> int:
+        """Return how many tokens the first pass computes for a request."""
+        return asked.request.num_tokens - asked.request.num_draft_computed_tokens + len(asked.prefix)
+
+    def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
+        """Catch up with each request's tokens and draft for those that have caught up.
 
         Changes num_draft_computed_tokens of the requests; the scheduler cuts it back after verification.
         """
-        drafting, logits = self._catch_up([item for item in scheduled if item.max_draft_tokens])
-        if not drafting:
-            return {}
-        token_ids: list[list[int]] = [[] for _ in drafting]
-        probs: list[list[Tensor]] = [[] for _ in drafting]
-        active = list(range(len(drafting)))
-        coupled = [self.sampler.uses_match(item.request) for item in drafting]
-        for depth in range(1, max(item.max_draft_tokens for item in drafting) + 1):
-            drawn, drawn_probs = self.sampler.draw(
+        drafting, logits = self._catch_up(asked)
+        made = [_Made(item, is_coupled=self.sampler.uses_match(item.request)) for item in drafting]
+        active = made
+        while active:
+            drawn = self.sampler.draw(
                 logits,
-                [drafting[i].request for i in active],
-                [token_ids[i] for i in active],
-                coupled=[coupled[i] for i in active],
+                [one.asked.request for one in active],
+                [one.asked.prefix + one.token_ids for one in active],
+                coupled=[one.is_coupled for one in active],
             )
-            for row, i in enumerate(active):
-                token_ids[i].append(drawn[row])
-                if not coupled[i]:
-                    assert drawn_probs is not None, "a draft that is not coupled comes with its distribution"
-                    probs[i].append(drawn_probs[row])
-            active = [i for i in active if drafting[i].max_draft_tokens > depth]
-            if not active:
-                break
-            spans = []
-            for i in active:
-                request = drafting[i].request
-                spans.append(Span(request.block_table, request.num_draft_computed_tokens, token_ids[i][-1:], 1))
-                request.num_draft_computed_tokens += 1
-            logits = self.runner.forward(spans)
-        return {
-            item.request.request_id: Draft(ids, self.name, None if is_coupled else torch.stack(rows))
-            for item, ids, rows, is_coupled in zip(drafting, token_ids, probs, coupled, strict=True)
-        }
+            for row, one in enumerate(active):
+                one.token_ids.append(drawn.token_ids[row])
+                one.confidence.append(drawn.confidence[row])
+                if not one.is_coupled:
+                    assert drawn.probs is not None, "a draft that is not coupled comes with its distribution"
+                    one.probs.append(drawn.probs[row])
+            active = [one for one in active if one.goes_on]
+            if active:
+                logits = self.runner.forward([self._next_span(one) for one in active])
+        return {one.asked.request_id: one.draft(self.name) for one in made}
 
-    def forget(self, request_id: str) -> None:
+    def forget(self, request: Request) -> None:
         """Nothing is kept outside the request."""
 
-    def _catch_up(self, items: Sequence[ScheduledRequest]) -> tuple[list[ScheduledRequest], Tensor]:
+    def _next_span(self, made: _Made) -> Span:
+        """Return the last drafted token of a request, to be computed."""
+        request = made.asked.request
+        start = request.num_draft_computed_tokens
+        request.num_draft_computed_tokens += 1
+        return Span(request.block_table, start, made.token_ids[-1:], 1)
+
+    def _catch_up(self, asked: Sequence[DraftRequest]) -> tuple[list[DraftRequest], Tensor]:
         """Compute what the draft is behind within the token budget.
 
         Returns:
@@ -81,19 +80,43 @@ class DraftModelProposer:
         """
         budget = self.max_num_batched_tokens
         spans: list[Span] = []
-        drafting: list[ScheduledRequest] = []
-        for item in items:
+        drafting: list[DraftRequest] = []
+        for item in asked:
             request = item.request
             start = request.num_draft_computed_tokens
-            num_tokens = min(request.num_tokens - start, budget)
+            num_tokens = min(self.num_tokens_behind(item), budget)
             if num_tokens < 1:
                 continue
-            is_complete = start + num_tokens == request.num_tokens
             end = start + num_tokens
-            spans.append(Span(request.block_table, start, request.token_ids[start:end], int(is_complete)))
+            token_ids = (request.token_ids[start:] + item.prefix)[:num_tokens]
+            is_complete = end == request.num_tokens + len(item.prefix)
+            spans.append(Span(request.block_table, start, token_ids, int(is_complete)))
             request.num_draft_computed_tokens = end
             budget -= num_tokens
             if is_complete:
                 drafting.append(item)
         logits = self.runner.forward(spans) if spans else torch.empty(0)
         return drafting, logits
+
+
+@dataclass(slots=True)
+class _Made:
+    """A draft while it grows."""
+
+    asked: DraftRequest
+    is_coupled: bool
+    token_ids: list[int] = field(default_factory=list)
+    probs: list[Tensor] = field(default_factory=list)
+    confidence: list[float] = field(default_factory=list)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether one more token may and should be drafted."""
+        if len(self.token_ids) >= self.asked.max_draft_tokens:
+            return False
+        return self.asked.goes_on is None or self.asked.goes_on(self.confidence)
+
+    def draft(self, proposer: str) -> Draft:
+        """Return what was drafted."""
+        probs = None if self.is_coupled else torch.stack(self.probs)
+        return Draft(self.token_ids, proposer, probs, confidence=self.confidence)

@@ -9,37 +9,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from helix.scheduler import ScheduledRequest
-from helix.spec_decode.proposer import Draft, Drafts
+from helix.request import Request
+from helix.spec_decode.proposer import Draft, DraftRequest, Drafts
 
 
 class NgramProposer:
     """Copies what followed the last occurrence of the current suffix, the more the longer it is."""
 
     name = "ngram"
-    runs_model = False
 
     def __init__(self, *, ngram_min: int, ngram_max: int) -> None:
         self.ngram_min = ngram_min
         self.ngram_max = ngram_max
         self._indices: dict[str, NgramIndex] = {}
 
-    def propose(self, scheduled: Sequence[ScheduledRequest]) -> Drafts:
+    def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
         """Return a draft for every request whose suffix of ngram_min tokens or more occurred before."""
         drafts: dict[str, Draft] = {}
-        for item in scheduled:
-            if not item.max_draft_tokens:
-                continue
-            request = item.request
-            index = self._indices.setdefault(request.request_id, NgramIndex(self.ngram_min))
-            token_ids = index.lookup(request.token_ids, item.max_draft_tokens, self.ngram_max)
+        for item in asked:
+            index = self._indices.setdefault(item.request_id, NgramIndex(self.ngram_min))
+            token_ids = index.lookup(item.request.token_ids, item.max_draft_tokens, self.ngram_max, item.prefix)
             if token_ids:
-                drafts[request.request_id] = Draft(token_ids, self.name, match_len=index.match_len)
+                drafts[item.request_id] = Draft(token_ids, self.name, match_len=index.match_len)
         return drafts
 
-    def forget(self, request_id: str) -> None:
+    def forget(self, request: Request) -> None:
         """Drop what is kept for a request that ended."""
-        self._indices.pop(request_id, None)
+        self._indices.pop(request.request_id, None)
 
 
 @dataclass(slots=True)
@@ -66,12 +62,16 @@ class NgramIndex:
         """Tokens that the last lookup found to be equal; 0 when it found none."""
         return 0 if self._match is None else self._match.length
 
-    def lookup(self, token_ids: Sequence[int], max_tokens: int, ngram_max: int) -> list[int]:
-        """Return what followed the best earlier match of the suffix of token_ids.
+    def lookup(
+        self, token_ids: Sequence[int], max_tokens: int, ngram_max: int, prefix: Sequence[int] = ()
+    ) -> list[int]:
+        """Return what followed the best earlier match of the suffix of token_ids, and of prefix behind them.
 
         At most max_tokens, and at most DRAFT_TOKENS_PER_MATCHED times as many tokens as match.
         """
         self._index(token_ids)
+        if prefix:
+            token_ids = [*token_ids, *prefix]
         match = self._follow(token_ids) or self._search(token_ids, ngram_max)
         self._match = match
         if match is None:

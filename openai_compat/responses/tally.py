@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
-from helix import EngineInfo, RequestMetrics, RequestOutput, SamplingParams
-from openai_compat.schemas.extension import HelixReport, ProposerReport, Timings
+from helix import EngineInfo, RequestMetrics, RequestOutput, SamplingParams, SpecDecodeStats
+from openai_compat.schemas.extension import HelixReport, ProposerReport, SpeculationReport, Timings
 from openai_compat.schemas.usage import CompletionTokensDetails, PromptTokensDetails, Usage
 from openai_compat.speculation import in_force
 
@@ -22,6 +22,8 @@ class Tally:
     """Tokens of each prompt."""
     depth: int
     method: str
+    adaptive: bool
+    acceptance: str
     _completion_tokens: int = 0
     _metrics: dict[int, RequestMetrics] = field(default_factory=dict)
 
@@ -29,7 +31,14 @@ class Tally:
     def of(cls, prompts: Sequence[Sequence[int]], params: SamplingParams, info: EngineInfo) -> Tally:
         """Return an empty tally of an answer to prompts."""
         depth, method = in_force(params, info)
-        return cls(prompt_lens=[len(prompt) for prompt in prompts], depth=depth, method=method)
+        adaptive = params.speculation_adaptive
+        return cls(
+            prompt_lens=[len(prompt) for prompt in prompts],
+            depth=depth,
+            method=method,
+            adaptive=info.speculation_adaptive if adaptive is None else adaptive,
+            acceptance=params.acceptance_rule or info.acceptance_rule,
+        )
 
     def add(self, index: int, output: RequestOutput) -> None:
         """Count an output of a choice."""
@@ -53,32 +62,32 @@ class Tally:
 
     def report(self) -> HelixReport:
         """Return what speculation did and how long everything took."""
-        specs = [metrics.spec for metrics in self._metrics.values()]
-        drafted = sum(spec.num_draft_tokens for spec in specs)
-        accepted = sum(spec.num_accepted_tokens for spec in specs)
-        num_steps = sum(spec.num_steps for spec in specs)
-        by_proposer: dict[str, ProposerReport] = {}
-        for spec in specs:
-            for name, stats in spec.by_proposer.items():
-                proposer = by_proposer.setdefault(name, ProposerReport(drafted=0, accepted=0))
-                proposer.drafted += stats.num_draft_tokens
-                proposer.accepted += stats.num_accepted_tokens
-        drafted_at = sum((spec.draft_tokens_per_position for spec in specs), Counter[int]())
-        accepted_at = sum((spec.accepted_tokens_per_position for spec in specs), Counter[int]())
-        positions = range(max(drafted_at, default=-1) + 1)
-        return HelixReport(
+        return HelixReport(speculation=self._speculation(), timings=self._timings())
+
+    def _speculation(self) -> SpeculationReport:
+        spec = SpecDecodeStats()
+        for metrics in self._metrics.values():
+            spec.add(metrics.spec)
+        positions = range(max(spec.draft_tokens_per_position, default=-1) + 1)
+        return SpeculationReport(
             method=self.method,
             depth=self.depth,
-            drafted=drafted,
-            accepted=accepted,
-            acceptance_rate=_rounded(accepted / drafted) if drafted else None,
-            mean_accepted_length=(
-                _rounded(sum(spec.num_emitted_tokens for spec in specs) / num_steps) if num_steps else None
-            ),
-            by_proposer=by_proposer,
-            drafted_per_position=[drafted_at[position] for position in positions],
-            accepted_per_position=[accepted_at[position] for position in positions],
-            timings=self._timings(),
+            adaptive=self.adaptive,
+            acceptance=self.acceptance,
+            drafted=spec.num_draft_tokens,
+            accepted=spec.num_accepted_tokens,
+            acceptance_rate=_rounded(spec.acceptance_rate),
+            mean_accepted_length=_rounded(spec.mean_accepted_length),
+            by_proposer={
+                name: ProposerReport(drafted=stats.num_draft_tokens, accepted=stats.num_accepted_tokens)
+                for name, stats in spec.by_proposer.items()
+            },
+            drafted_per_position=[spec.draft_tokens_per_position[position] for position in positions],
+            accepted_per_position=[spec.accepted_tokens_per_position[position] for position in positions],
+            drafting_s=_rounded(spec.drafting_s),
+            verifying_s=_rounded(spec.verifying_s),
+            estimated_speed_up=_rounded(spec.estimated_speed_up),
+            paused_steps=spec.num_paused_steps,
         )
 
     def _timings(self) -> Timings:
@@ -101,8 +110,14 @@ class Tally:
         )
 
 
-def _rounded(value: float) -> float:
-    return round(value, 6)
+@overload
+def _rounded(value: float) -> float: ...
+@overload
+def _rounded(value: None) -> None: ...
+@overload
+def _rounded(value: float | None) -> float | None: ...
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
 
 
 def _percentile(ordered: list[float], share: float) -> float | None:

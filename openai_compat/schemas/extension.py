@@ -6,14 +6,20 @@ from typing import Literal
 
 from msgspec import Struct
 
+Method = Literal["auto", "draft", "ngram", "none"]
+
 
 class SpeculationOptions(Struct, kw_only=True):
     """The request's `speculation`. It changes how fast tokens come, never which."""
 
-    depth: int | None = None
-    """Draft tokens per step; 0 is off."""
-    method: Literal["auto", "draft", "ngram", "none"] | None = None
     enabled: bool | None = None
+    method: Method | None = None
+    depth: int | None = None
+    """Most draft tokens per step; 0 is off."""
+    adaptive: bool | None = None
+    """False: draft depth tokens in every step, whether that pays or not."""
+    acceptance: Literal["auto", "match", "rejection"] | None = None
+    """How drafts are accepted. Under rejection a seed gives the same text only at the same depth."""
 
 
 class ProposerReport(Struct, kw_only=True):
@@ -21,6 +27,32 @@ class ProposerReport(Struct, kw_only=True):
 
     drafted: int
     accepted: int
+
+
+class SpeculationReport(Struct, kw_only=True):
+    """What speculation did for one answer, summed over its choices."""
+
+    method: str
+    depth: int
+    adaptive: bool
+    acceptance: str
+    drafted: int
+    accepted: int
+    acceptance_rate: float | None
+    """Accepted over drafted; null when nothing was drafted."""
+    mean_accepted_length: float | None
+    """Tokens per pass of the target model; 1 is plain decoding."""
+    by_proposer: dict[str, ProposerReport]
+    drafted_per_position: list[int]
+    accepted_per_position: list[int]
+    """Entry i counts drafts at position i that were accepted, out of drafted_per_position[i]."""
+    drafting_s: float
+    verifying_s: float
+    """Seconds spent in the steps that brought this answer's tokens; requests of a batch share their steps."""
+    estimated_speed_up: float | None
+    """How much longer the same tokens would have taken without drafts, by measured costs; null if not known."""
+    paused_steps: int
+    """Steps without drafts because speculation had turned out slower than plain decoding."""
 
 
 class Timings(Struct, kw_only=True):
@@ -40,18 +72,7 @@ class Timings(Struct, kw_only=True):
 
 
 class HelixReport(Struct, kw_only=True):
-    """What speculation did for one answer, summed over its choices, and how long the answer took."""
+    """What Helix did for one answer."""
 
-    method: str
-    depth: int
-    drafted: int
-    accepted: int
-    acceptance_rate: float | None
-    """Accepted over drafted; null when nothing was drafted."""
-    mean_accepted_length: float | None
-    """Tokens per pass of the target model; 1 is plain decoding."""
-    by_proposer: dict[str, ProposerReport]
-    drafted_per_position: list[int]
-    accepted_per_position: list[int]
-    """Entry i counts drafts at position i that were accepted, out of drafted_per_position[i]."""
+    speculation: SpeculationReport
     timings: Timings

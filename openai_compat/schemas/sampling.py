@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from openai_compat.schemas.extension import SpeculationOptions
 
@@ -51,3 +51,9 @@ class SamplingFields(Struct, kw_only=True):
     # Helix's own.
     speculation: SpeculationOptions | None = None
     speculation_depth: int | None = None
+
+    # What clients of other servers send: llama.cpp's and mlx-lm's names for the depth, and mlx-lm's switch.
+    speculative_n_max: int | None = field(default=None, name="speculative.n_max")
+    num_draft_tokens: int | None = None
+    draft_model: str | UnsetType | None = UNSET
+    """Null switches speculation off; a name must be that of the draft model that is loaded."""

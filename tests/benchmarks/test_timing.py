@@ -49,9 +49,9 @@ def test_no_prompt_finds_another_in_the_prefix_cache() -> None:
 def test_the_acceptance_of_a_token_is_not_the_accepted_share() -> None:
     """Of two drafts of four, one is accepted, one refused at its second token: 5 accepted, 6 decided, 8 drafted."""
     spec = SpecDecodeStats()
-    spec.observe(proposer="draft", num_draft_tokens=4, num_accepted_tokens=4, num_emitted=5)
-    spec.observe(proposer="draft", num_draft_tokens=4, num_accepted_tokens=1, num_emitted=2)
-    spec.observe(proposer=None, num_draft_tokens=0, num_accepted_tokens=0, num_emitted=1)
+    spec.observe([("draft", 4)], num_accepted_tokens=4, num_emitted=5)
+    spec.observe([("draft", 4)], num_accepted_tokens=1, num_emitted=2)
+    spec.observe([(None, 0)], num_accepted_tokens=0, num_emitted=1)
     assert spec.acceptance_rate == 5 / 8
     assert token_acceptance(spec) == 5 / 6
     assert total_spec([spec, spec]).mean_accepted_length == spec.mean_accepted_length == 8 / 3

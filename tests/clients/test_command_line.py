@@ -60,7 +60,7 @@ def test_the_printed_curl_line_gets_an_answer(banner: str) -> None:
     )
     answer = json.loads(done.stdout)
     assert answer["choices"][0]["message"]["content"]
-    assert answer["helix"]["depth"] == 3
+    assert answer["helix"]["speculation"]["depth"] == 3
 
 
 def test_the_printed_python_lines_get_an_answer(banner: str) -> None:

@@ -42,7 +42,7 @@ def test_a_question_gets_a_sensible_answer(server: Server[AsyncEngine]) -> None:
 
 def test_speculation_is_at_work_by_default_and_visible(server: Server[AsyncEngine]) -> None:
     answer: Any = server.openai.chat.completions.create(model=MODEL, messages=QUESTION, temperature=0, max_tokens=60)
-    helix = answer.helix
+    helix = answer.helix["speculation"]
     assert helix["drafted"] > 0 and helix["accepted"] > 0
     assert helix["mean_accepted_length"] > 1
     assert sum(one["drafted"] for one in helix["by_proposer"].values()) == helix["drafted"]
@@ -84,7 +84,7 @@ def test_a_stream_says_the_same_as_a_whole_answer(server: Server[AsyncEngine]) -
     assert joined(chunks) == whole.choices[0].message.content
     assert chunks[-1].usage is not None and whole.usage is not None
     assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
-    assert chunks[-1].helix["drafted"] > 0
+    assert chunks[-1].helix["speculation"]["drafted"] > 0
     assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason
 
 

@@ -417,7 +417,7 @@ def draft_independently(requests: Sequence[Request], sampler: Sampler) -> list[D
     probs = []
     for _ in range(2):
         logits = logits_of(SMALL_DRAFT, requests, drafted)
-        token_ids, rows = sampler.draw(logits, requests, drafted, coupled=[False] * len(requests))
+        token_ids, rows, _ = sampler.draw(logits, requests, drafted, coupled=[False] * len(requests))
         assert rows is not None
         probs.append(rows)
         for tokens, token_id in zip(drafted, token_ids, strict=True):
@@ -486,7 +486,7 @@ def acceptance(params: SamplingParams, *, coupled: bool, fixed_token: int | None
     """Share of single draft tokens accepted."""
     sampler, requests = Sampler(4), make_requests(NUM_COINS, params)
     logits = logits_of(SMALL_DRAFT, requests, [()] * len(requests))
-    token_ids, probs = sampler.draw(logits, requests, [[] for _ in requests], coupled=[coupled] * len(requests))
+    token_ids, probs, _ = sampler.draw(logits, requests, [[] for _ in requests], coupled=[coupled] * len(requests))
     if fixed_token is not None:
         token_ids, probs = [fixed_token] * len(requests), None
     drafts = [Draft([x], "d", None if probs is None else probs[i : i + 1]) for i, x in enumerate(token_ids)]

@@ -209,3 +209,13 @@ def test_tokens_behind_the_end_of_an_accepted_run_are_neither_shown_nor_counted(
         assert cut.metrics.num_generated_tokens == cut.metrics.spec.num_emitted_tokens == length
         assert len(cut.metrics.inter_token_s) == length - 1
         assert cut.finish_reason is (FinishReason.LENGTH if end == "length" else FinishReason.STOP)
+
+
+@pytest.mark.parametrize("draft", DRAFTS)
+def test_a_depth_that_adapts_changes_no_token(draft: str) -> None:
+    """Whether and how deep to draft follows the clock here, so that hardly two runs draft alike."""
+    params = _seeded(temperature=0.9, presence_penalty=0.5, logprobs=2)
+    plain = _answers(make_engine(TARGET, speculation_depth=0), params)
+    engine = make_engine(TARGET, DRAFTS[draft], speculation_depth=7, speculation_adaptive=True)
+    for _ in range(4):
+        assert _answers(engine, params) == plain

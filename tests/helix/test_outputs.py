@@ -15,9 +15,9 @@ def test_rates_are_unknown_before_anything_happened() -> None:
 
 def test_counts_add_up_over_proposers_and_positions() -> None:
     stats = SpecDecodeStats()
-    stats.observe(proposer="draft", num_draft_tokens=4, num_accepted_tokens=2, num_emitted=3)
-    stats.observe(proposer="ngram", num_draft_tokens=2, num_accepted_tokens=2, num_emitted=3)
-    stats.observe(proposer=None, num_draft_tokens=0, num_accepted_tokens=0, num_emitted=1)
+    stats.observe([("draft", 4)], num_accepted_tokens=2, num_emitted=3)
+    stats.observe([("ngram", 2)], num_accepted_tokens=2, num_emitted=3)
+    stats.observe([(None, 0)], num_accepted_tokens=0, num_emitted=1)
     assert stats.acceptance_rate == pytest.approx(4 / 6)
     assert stats.mean_accepted_length == pytest.approx(7 / 3)
     assert dict(stats.draft_tokens_per_position) == {0: 2, 1: 2, 2: 1, 3: 1}
@@ -27,7 +27,7 @@ def test_counts_add_up_over_proposers_and_positions() -> None:
 
 def test_accepted_tokens_that_a_stop_cut_off_do_not_count() -> None:
     stats = SpecDecodeStats()
-    stats.observe(proposer="draft", num_draft_tokens=4, num_accepted_tokens=4, num_emitted=2)
+    stats.observe([("draft", 4)], num_accepted_tokens=4, num_emitted=2)
     assert stats.num_accepted_tokens == stats.by_proposer["draft"].num_accepted_tokens == 2
     assert stats.acceptance_rate == 0.5
 

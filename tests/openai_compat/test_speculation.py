@@ -39,6 +39,10 @@ def request(**fields: Any) -> SamplingFields:
         ({"speculation_depth": 3, "speculation": {"depth": 3, "method": "auto"}}, (3, "auto")),
         ({"speculation_depth": 3, "speculation": {"method": "ngram"}}, (3, "ngram")),
         ({"speculation_depth": 0, "speculation": {"enabled": False}}, (0, "none")),
+        ({"speculative.n_max": 3}, (3, None)),
+        ({"num_draft_tokens": 3, "speculative.n_max": 3, "speculation": {"depth": 3}}, (3, None)),
+        ({"draft_model": None}, (0, "none")),
+        ({"draft_model": INFO.draft_model}, (None, None)),
     ],
 )
 def test_wishes_become_depth_and_method(fields: dict[str, Any], expected: tuple[int | None, str | None]) -> None:
@@ -56,6 +60,12 @@ def test_wishes_become_depth_and_method(fields: dict[str, Any], expected: tuple[
         ({"speculation_depth": 3, "speculation": {"enabled": False}}, "speculation_depth"),
         ({"speculation_depth": 3, "speculation": {"method": "none"}}, "speculation_depth"),
         ({"speculation": {"enabled": True, "depth": 0}}, "speculation.enabled"),
+        ({"speculation": {"enabled": True}, "draft_model": None}, "speculation.enabled"),
+        ({"speculative.n_max": 17}, "speculative.n_max"),
+        ({"num_draft_tokens": -1}, "num_draft_tokens"),
+        ({"num_draft_tokens": 4, "draft_model": None}, "num_draft_tokens"),
+        ({"speculation_depth": 3, "num_draft_tokens": 4}, "num_draft_tokens"),
+        ({"draft_model": "another"}, "draft_model"),
         ({"speculation": {"enabled": True, "method": "none"}}, "speculation.enabled"),
     ],
 )

@@ -83,7 +83,7 @@ def test_no_value_that_is_allowed_leaves_float32(params: dict[str, Any]) -> None
     logits[:, 0] = -torch.inf
     request = make_request(**params)
     verified = Sampler(VOCAB_SIZE).verify(logits, [request], [Draft([1, 2, 3], "ngram")])[0]
-    drafted, probs = Sampler(VOCAB_SIZE).draw(logits[:1], [request], [[]], coupled=[False])
+    drafted, probs, _ = Sampler(VOCAB_SIZE).draw(logits[:1], [request], [[]], coupled=[False])
     assert 0 not in (*verified.token_ids, *drafted)
     assert probs is not None
     assert probs.sum().item() == pytest.approx(1)
@@ -169,7 +169,7 @@ def test_a_coupled_draft_of_the_same_model_is_accepted_whole() -> None:
         request = make_request(5, **params)
         logits, drafted = random_logits(6), list[int]()
         for row in range(5):
-            token_ids, probs = sampler.draw(logits[row : row + 1], [request], [drafted], coupled=[True])
+            token_ids, probs, _ = sampler.draw(logits[row : row + 1], [request], [drafted], coupled=[True])
             assert probs is None
             drafted.append(token_ids[0])
         assert sampler.verify(logits, [request], [Draft(drafted, "draft")])[0].num_accepted_tokens == 5
@@ -181,7 +181,7 @@ def test_an_independent_draft_of_the_same_model_is_accepted_whole_too() -> None:
         request = make_request(seed, **MIXTURE[seed % len(MIXTURE)])
         logits, drafted, rows = random_logits(6, seed=seed), list[int](), []
         for row in range(5):
-            token_ids, probs = sampler.draw(logits[row : row + 1], [request], [drafted], coupled=[False])
+            token_ids, probs, _ = sampler.draw(logits[row : row + 1], [request], [drafted], coupled=[False])
             assert probs is not None and probs.sum().item() == pytest.approx(1) and probs[0, token_ids[0]] > 0
             drafted.append(token_ids[0])
             rows.append(probs[0])
@@ -192,7 +192,7 @@ def test_an_independent_draft_of_the_same_model_is_accepted_whole_too() -> None:
 def test_coupled_and_independent_requests_draft_in_one_batch() -> None:
     sampler, requests = Sampler(VOCAB_SIZE), [make_request(seed) for seed in range(3)]
     logits = random_logits(3, width=VOCAB_SIZE + 2)
-    token_ids, probs = sampler.draw(logits, requests, [[], [4], []], coupled=[True, False, True])
+    token_ids, probs, _ = sampler.draw(logits, requests, [[], [4], []], coupled=[True, False, True])
     assert probs is not None and probs.shape == (3, VOCAB_SIZE)
     assert probs[0].sum() == probs[2].sum() == 0
     torch.testing.assert_close(probs[1], logits[1, :VOCAB_SIZE].softmax(-1))
@@ -222,4 +222,4 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 
 def test_nothing_scheduled_is_nothing_drawn() -> None:
     assert Sampler(VOCAB_SIZE).verify(torch.empty(0, VOCAB_SIZE), [], []) == []
-    assert Sampler(VOCAB_SIZE).draw(torch.empty(0, VOCAB_SIZE), [], [], coupled=[]) == ([], None)
+    assert Sampler(VOCAB_SIZE).draw(torch.empty(0, VOCAB_SIZE), [], [], coupled=[]) == ([], None, [])

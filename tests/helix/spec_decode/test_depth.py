@@ -2,59 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+
 import pytest
 
-from helix.spec_decode.depth import Acceptance, Experience, PassCosts, plan
+from helix.spec_decode.costs import Load, PassCosts
+from helix.spec_decode.depth import GUARD_PAUSE, GUARD_WINDOW, Candidate, Guard, plan, survival
 
 
-def test_costs_between_measured_rows_are_interpolated_and_beyond_them_continued() -> None:
-    costs = PassCosts({1: 1.0, 4: 4.0, 8: 4.0, 16: 12.0})
-    assert [costs.verification_s(rows) for rows in (1, 2, 4, 6, 12, 16, 20)] == [1, 2, 4, 4, 8, 12, 16]
-
-
-def test_a_pass_never_gets_cheaper_beyond_what_was_measured() -> None:
-    assert PassCosts({1: 2.0, 4: 1.0}).verification_s(100) == 1.0
-    assert PassCosts({1: 1.0, 4: 2.0}).verification_s(7) == 3.0
-    assert PassCosts({1: 2.0}).verification_s(100) == 2.0
-
-
-def test_fewer_rows_never_cost_more() -> None:
-    costs = PassCosts({1: 5.0, 2: 9.0, 4: 3.0, 8: 4.0})
-    assert [costs.verification_s(rows) for rows in (1, 2, 3, 4, 8)] == [3, 3, 3, 3, 4]
-
-
-def test_a_machine_that_was_busy_before_serving_is_not_taken_for_slow_at_many_rows() -> None:
-    costs = PassCosts({1: 10.0, 6: 12.0})
-    for _ in range(60):
-        costs.observe_step(1, 1.0)
-    assert costs.verification_s(1) == pytest.approx(1.0, rel=0.16)
-    assert costs.verification_s(6) == pytest.approx(1.2, rel=0.16)
-
-
-def test_what_was_observed_is_not_moved_by_other_rows() -> None:
-    costs = PassCosts({1: 1.0, 6: 1.0})
-    for _ in range(60):
-        costs.observe_step(6, 2.0)
-        costs.observe_step(1, 1.0)
-    assert costs.verification_s(6) == pytest.approx(2.0, rel=0.16)
-    assert costs.verification_s(1) == pytest.approx(1.0, rel=0.16)
-
-
-def test_costs_follow_what_is_seen_and_hardly_a_single_pause() -> None:
-    costs = PassCosts({1: 1.0, 8: 8.0}, draft_s=1.0)
-    costs.observe_step(4, 4.0)
-    costs.observe_step(4, 1000.0)
-    assert costs.verification_s(4) < 5
-    for _ in range(50):
-        costs.observe_step(4, 4.0)
-        costs.observe_step(4, 5.0)
-        costs.observe_step(4, 1000.0)
-    assert costs.verification_s(4) < 7
-    for _ in range(50):
-        costs.observe_step(4, 2.0)
-        costs.observe_draft(0.1)
-    assert costs.verification_s(4) == pytest.approx(2.0, rel=0.16)
-    assert costs.draft_s == pytest.approx(0.1, rel=0.16)
+def _model(acceptance: float, num_tokens: int, token_s: float, first_s: float | None = None) -> Candidate:
+    return Candidate(
+        survival=survival([acceptance] * num_tokens),
+        context_len=0,
+        first_s=token_s if first_s is None else first_s,
+        next_s=token_s,
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,52 +33,79 @@ def test_costs_follow_what_is_seen_and_hardly_a_single_pause() -> None:
 def test_the_depth_of_most_tokens_per_second_is_chosen(
     acceptance: float, target_s: dict[int, float], draft_s: float, depth: int
 ) -> None:
-    chosen = plan(PassCosts(target_s), acceptance=acceptance, max_draft_tokens=8, draft_s=draft_s)
-    assert chosen.num_draft_tokens == depth
+    chosen = plan(PassCosts(target_s), [_model(acceptance, 8, draft_s)], load=Load(1), num_tokens=1)
+    assert chosen.depths == [depth]
     if not depth:
         assert chosen.tokens_per_s == 1.0
 
 
-def test_rows_of_other_requests_are_part_of_the_cost() -> None:
-    costs = PassCosts({1: 1.0, 8: 1.0, 16: 9.0})
-    assert plan(costs, acceptance=0.8, max_draft_tokens=8).num_draft_tokens == 7
-    assert plan(costs, acceptance=0.8, max_draft_tokens=8, num_rows=4, num_requests=4).num_draft_tokens == 1
+def test_catching_up_is_part_of_the_price() -> None:
+    costs = PassCosts({1: 1.0, 17: 1.0})
+    near = plan(costs, [_model(0.6, 8, 0.1)], load=Load(1), num_tokens=1)
+    far = plan(costs, [_model(0.6, 8, 0.1, first_s=3.0)], load=Load(1), num_tokens=1)
+    assert near.depths[0] > 0
+    assert far.depths == [0]
 
 
-def test_acceptance_starts_as_assumed_learns_and_returns() -> None:
-    acceptance = Acceptance(0.8)
-    assert acceptance.probability == pytest.approx(0.8)
-    for _ in range(20):
-        acceptance.observe(4, 0)
-    assert acceptance.probability < 0.3
-    for _ in range(400):
-        acceptance.pass_over()
-    assert acceptance.probability == pytest.approx(0.8, abs=0.01)
+def test_a_draft_that_is_made_already_costs_no_time() -> None:
+    costs = PassCosts({1: 1.0, 17: 1.0})
+    made = Candidate(survival=survival([0.1] * 4), context_len=0)
+    assert plan(costs, [made], load=Load(1), num_tokens=1).depths == [4]
 
 
-def test_tokens_behind_the_first_rejection_are_not_counted_as_misses() -> None:
-    deep, shallow = Acceptance(0.5), Acceptance(0.5)
-    deep.observe(16, 1)
-    shallow.observe(2, 1)
-    assert deep.probability == shallow.probability
+def test_long_contexts_make_rows_dearer() -> None:
+    costs = PassCosts({1: 1.0, 17: 1.2}, 0.0005)
+    depths = [
+        plan(
+            costs,
+            [Candidate(survival=survival([0.7] * 16), context_len=length)],
+            load=Load(1, length),
+            num_tokens=1,
+        ).depths[0]
+        for length in (10, 500, 4000)
+    ]
+    assert depths[0] > depths[1] > depths[2]
 
 
-def test_experience_compares_a_draft_with_what_came() -> None:
-    experience = Experience()
-    guess = experience.acceptance("draft", 0)
-    before = guess.probability
-    experience.expect(guess, [5, 6, 7], 2)
-    experience.learn([1, 2, 5, 6, 7, 8])
-    right = guess.probability
-    assert right > before
-    experience.expect(guess, [5, 6, 7], 6)
-    experience.learn([1, 2, 5, 6, 7, 8, 9])
-    assert guess.probability < right
+def test_rows_go_to_those_who_are_likelier_to_use_them() -> None:
+    costs = PassCosts({1: 1.0, 8: 1.0, 9: 50.0})
+    candidates = [Candidate(survival=survival([p] * 8), context_len=0) for p in (0.95, 0.2, 0.6)]
+    good, bad, middling = plan(costs, candidates, load=Load(3), num_tokens=3).depths
+    assert good + bad + middling == 5
+    assert good > middling >= bad
 
 
-def test_proposers_and_lengths_of_match_are_judged_apart() -> None:
-    experience = Experience()
-    assert experience.acceptance("ngram", 1) is not experience.acceptance("ngram", 2)
-    assert experience.acceptance("ngram", 2) is experience.acceptance("ngram", 3)
-    assert experience.acceptance("ngram", 4) is experience.acceptance("ngram", 99)
-    assert experience.acceptance("draft", 0) is not experience.acceptance("other", 0)
+def test_the_plan_for_a_batch_is_the_best_of_all() -> None:
+    """Against every combination of depths."""
+    rng = random.Random(3)
+    for _ in range(40):
+        times = list(itertools.accumulate([1.0] + [rng.choice([0.0, 0.05, 0.4, 1.0]) for _ in range(11)]))
+        costs = PassCosts(dict(enumerate(times, start=1)))
+        candidates = [
+            Candidate(survival=survival([rng.uniform(0.2, 1) for _ in range(3)]), context_len=0) for _ in range(3)
+        ]
+        best = max(
+            (3 + sum(sum(c.survival[:d]) for c, d in zip(candidates, depths, strict=True)))
+            / costs.seconds(Load(3 + sum(depths)))
+            for depths in itertools.product(range(4), repeat=3)
+        )
+        assert plan(costs, candidates, load=Load(3), num_tokens=3).tokens_per_s == pytest.approx(best)
+
+
+def test_the_guard_stops_what_does_not_pay_and_lets_it_try_again() -> None:
+    guard = Guard()
+    verdicts = [guard.observe(1.1, 1.0) for _ in range(GUARD_WINDOW)]
+    assert verdicts[:-1] == [None] * (GUARD_WINDOW - 1)
+    assert verdicts[-1] == pytest.approx(1 / 1.1)
+    assert guard.is_off
+    for _ in range(GUARD_PAUSE):
+        assert guard.is_off
+        guard.observe(1.0, 1.0)
+    assert not guard.is_off
+
+
+def test_the_guard_leaves_alone_what_pays_and_forgives_pauses_of_the_machine() -> None:
+    guard = Guard()
+    for step in range(10 * GUARD_WINDOW):
+        assert guard.observe(1000.0 if step % 40 == 7 else 0.8, 1.0) is None
+    assert not guard.is_off

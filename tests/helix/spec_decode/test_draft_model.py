@@ -14,8 +14,8 @@ from helix.model.runner import ModelRunner
 from helix.request import Request
 from helix.sampling.sampler import Sampler
 from helix.sampling_params import SamplingParams
-from helix.scheduler import ScheduledRequest
 from helix.spec_decode.draft_model import DraftModelProposer
+from helix.spec_decode.proposer import DraftRequest
 
 VOCAB_SIZE = 12
 TABLE = torch.randn(VOCAB_SIZE, VOCAB_SIZE + 4, generator=torch.Generator().manual_seed(0)) * 2
@@ -45,12 +45,12 @@ def _proposer(*, budget: int = 100) -> tuple[DraftModelProposer, TableRunner]:
     return DraftModelProposer(cast(ModelRunner, runner), Sampler(VOCAB_SIZE), max_num_batched_tokens=budget), runner
 
 
-def _item(name: str, token_ids: list[int], num_drafts: int, *, done: int = 0, **params: Any) -> ScheduledRequest:
+def _item(name: str, token_ids: list[int], num_drafts: int, *, done: int = 0, **params: Any) -> DraftRequest:
     request = Request(name, token_ids[:1], SamplingParams(**({"temperature": 0} | params)), seed=3, max_tokens=50)
     request.token_ids = list(token_ids)
     request.block_table = [7, 8, 9]
     request.num_draft_computed_tokens = done
-    return ScheduledRequest(request, 1, num_drafts)
+    return DraftRequest(request=request, max_draft_tokens=num_drafts)
 
 
 def test_the_first_pass_computes_what_is_missing_and_each_other_one_token() -> None:
@@ -67,11 +67,11 @@ def test_the_first_pass_computes_what_is_missing_and_each_other_one_token() -> N
 
 def test_requests_share_passes_and_leave_them_when_they_have_their_drafts() -> None:
     proposer, runner = _proposer()
-    items = [_item("a", [1, 2], 1), _item("b", [3], 3), _item("c", [4, 5, 6], 2), _item("d", [7], 0)]
+    items = [_item("a", [1, 2], 1), _item("b", [3], 3), _item("c", [4, 5, 6], 2)]
     drafts = proposer.propose(items)
     assert {name: len(draft.token_ids) for name, draft in drafts.items()} == {"a": 1, "b": 3, "c": 2}
     assert [len(spans) for spans in runner.passes] == [3, 2, 1]
-    for item in items[:3]:
+    for item in items:
         alone, _ = _proposer()
         request = item.request
         again = _item(request.request_id, request.token_ids, item.max_draft_tokens)
@@ -124,9 +124,39 @@ def test_probs_are_what_each_token_was_drawn_from() -> None:
             seen.add(token_id)
 
 
-def test_where_nobody_may_draft_nothing_is_computed() -> None:
+def test_where_nobody_drafts_nothing_is_computed() -> None:
     """Speculation that is off must cost what plain decoding costs."""
     proposer, runner = _proposer()
-    assert proposer.propose([_item("a", [1, 2], 0), _item("b", [3], 0)]) == {}
     assert proposer.propose([]) == {}
     assert runner.passes == []
+
+
+def test_what_another_proposer_drafted_is_computed_and_continued() -> None:
+    proposer, runner = _proposer()
+    item = _item("a", [1, 2], 2, done=1)
+    item.prefix = [8, 9]
+    assert proposer.num_tokens_behind(item) == 3
+    draft = proposer.propose([item])["a"]
+    assert runner.shapes[0] == [(1, [2, 8, 9], 1)]
+    assert draft.token_ids[0] == int(TABLE[9, :VOCAB_SIZE].argmax())
+    assert runner.shapes[1] == [(4, draft.token_ids[:1], 1)]
+
+
+def test_it_stops_behind_the_token_at_which_it_is_told_to() -> None:
+    proposer, runner = _proposer()
+    item, seen = _item("a", [1, 2], 9), []
+    item.goes_on = lambda confidence: not seen.append(list(confidence)) and len(confidence) < 4
+    draft = proposer.propose([item])["a"]
+    assert len(draft.token_ids) == len(runner.passes) == 4
+    assert [len(confidence) for confidence in seen] == [1, 2, 3, 4]
+    assert draft.confidence == seen[-1]
+
+
+@pytest.mark.parametrize("params", [{}, {"temperature": 0.8}, {"temperature": 0.8, "seed": 1}])
+def test_confidence_is_the_largest_probability_and_not_that_of_the_drawn_token(params: dict[str, Any]) -> None:
+    """Stopping by the drawn token's own probability would bias the rejection rule."""
+    proposer, _ = _proposer()
+    draft = proposer.propose([_item("a", [1, 2], 4, **params)])["a"]
+    before = [2, *draft.token_ids[:-1]]
+    expected = [float(TABLE[token_id, :VOCAB_SIZE].softmax(-1).max()) for token_id in before]
+    assert draft.confidence == pytest.approx(expected, rel=1e-5)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from helix.request import Request
 from helix.sampling_params import SamplingParams
-from helix.scheduler import ScheduledRequest
 from helix.spec_decode.ngram import NgramIndex, NgramProposer
+from helix.spec_decode.proposer import DraftRequest
 
 
 def _lookup(token_ids: list[int], max_tokens: int = 3, ngram_min: int = 2, ngram_max: int = 6) -> list[int]:
@@ -68,12 +68,19 @@ def test_an_index_that_grows_answers_as_a_fresh_one() -> None:
         assert growing.lookup(text[:length], 4, 6) == _lookup(text[:length], 4)
 
 
-def test_only_requests_with_room_are_drafted_for_and_forgotten_at_the_end() -> None:
+def test_drafts_are_certain_and_forgotten_at_the_end() -> None:
     proposer = NgramProposer(ngram_min=2, ngram_max=4)
     request = Request("a", [1, 2, 3, 1, 2], SamplingParams(), seed=0, max_tokens=9)
-    assert proposer.propose([ScheduledRequest(request, 1, 0)]) == {}
-    drafts = proposer.propose([ScheduledRequest(request, 1, 2)])
-    assert drafts["a"].token_ids == [3, 1]
-    assert drafts["a"].probs is None
-    proposer.forget("a")
-    proposer.forget("a")
+    draft = proposer.propose([DraftRequest(request=request, max_draft_tokens=2)])["a"]
+    assert draft.token_ids == [3, 1]
+    assert draft.probs is None
+    proposer.forget(request)
+    proposer.forget(request)
+
+
+def test_what_another_proposer_drafted_is_continued_and_not_remembered() -> None:
+    proposer = NgramProposer(ngram_min=2, ngram_max=4)
+    request = Request("a", [1, 2, 3, 4, 5, 9], SamplingParams(), seed=0, max_tokens=9)
+    behind = DraftRequest(request=request, max_draft_tokens=2, prefix=[2, 3])
+    assert proposer.propose([behind])["a"].token_ids == [4, 5]
+    assert proposer.propose([DraftRequest(request=request, max_draft_tokens=2)]) == {}

@@ -14,9 +14,7 @@ def output(metrics: RequestMetrics, num_tokens: int) -> RequestOutput:
 def metrics(arrival_s: float, *, steps: list[tuple[str, int, int]], num_cached_tokens: int = 0) -> RequestMetrics:
     spec = SpecDecodeStats()
     for proposer, drafted, accepted in steps:
-        spec.observe(
-            proposer=proposer, num_draft_tokens=drafted, num_accepted_tokens=accepted, num_emitted=accepted + 1
-        )
+        spec.observe([(proposer, drafted)], num_accepted_tokens=accepted, num_emitted=accepted + 1)
     return RequestMetrics(
         arrival_s=arrival_s,
         scheduled_s=arrival_s + 1,
@@ -44,7 +42,7 @@ def test_usage_counts_each_prompt_once_with_the_cached_tokens_of_its_first_choic
 
 
 def test_speculation_is_summed_over_choices() -> None:
-    report = tally().report()
+    report = tally().report().speculation
     assert (report.drafted, report.accepted) == (10, 4)
     assert report.acceptance_rate == 0.4
     assert report.mean_accepted_length == round(7 / 3, 6)
@@ -65,7 +63,7 @@ def test_times_go_from_the_first_arrival_to_the_last_token() -> None:
 
 def test_an_answer_without_tokens_has_nulls() -> None:
     counted = Tally.of([[1]], SamplingParams(speculation_depth=0), FakeEngine().info)
-    report = counted.report()
+    timings, report = counted.report().timings, counted.report().speculation
     assert (report.method, report.depth, report.drafted) == ("none", 0, 0)
-    assert report.acceptance_rate is report.mean_accepted_length is report.timings.ttft_s is None
+    assert report.acceptance_rate is report.mean_accepted_length is report.estimated_speed_up is timings.ttft_s is None
     assert counted.usage(1).completion_tokens == 0

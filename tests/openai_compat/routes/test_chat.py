@@ -60,22 +60,24 @@ def test_usage_counts_the_prompt_once_and_the_ending_token_too(server: Server[Fa
 
 
 def test_the_helix_object_says_what_speculation_did(server: Server[FakeEngine]) -> None:
-    helix = server.chat(n=2).json()["helix"]
+    report = server.chat(n=2).json()["helix"]
+    helix = report["speculation"]
     assert (helix["method"], helix["depth"]) == ("auto", 4)
     assert helix["drafted"] == sum(helix["drafted_per_position"]) > 0
     assert helix["accepted"] == sum(helix["accepted_per_position"]) > 0
     assert helix["by_proposer"] == {"draft": {"drafted": helix["drafted"], "accepted": helix["accepted"]}}
     assert helix["acceptance_rate"] == pytest.approx(helix["accepted"] / helix["drafted"], abs=1e-5)
     assert helix["mean_accepted_length"] > 1
-    assert {"queue_s", "ttft_s", "total_s", "tokens_per_s"} <= set(helix["timings"])
+    assert {"queue_s", "ttft_s", "total_s", "tokens_per_s"} <= set(report["timings"])
 
 
 def test_speculation_can_be_switched_off_and_tuned_per_request(server: Server[FakeEngine]) -> None:
-    off = server.chat(speculation={"enabled": False}).json()["helix"]
+    off = server.chat(speculation={"enabled": False}).json()["helix"]["speculation"]
     assert (off["method"], off["depth"], off["drafted"], off["acceptance_rate"]) == ("none", 0, 0, None)
-    assert server.chat(speculation_depth=0).json()["helix"]["drafted"] == 0
-    deep = server.chat(speculation={"depth": 9, "method": "ngram"}).json()["helix"]
-    assert (deep["method"], deep["depth"]) == ("ngram", 9)
+    assert server.chat(speculation_depth=0).json()["helix"]["speculation"]["drafted"] == 0
+    wishes = {"depth": 9, "method": "ngram", "adaptive": False, "acceptance": "match"}
+    deep = server.chat(speculation=wishes).json()["helix"]["speculation"]
+    assert {name: deep[name] for name in wishes} == wishes
 
 
 def test_a_bad_depth_is_named_as_it_was_sent(server: Server[FakeEngine]) -> None:
@@ -83,6 +85,9 @@ def test_a_bad_depth_is_named_as_it_was_sent(server: Server[FakeEngine]) -> None
         ({"speculation": {"depth": 17}}, "speculation.depth"),
         ({"speculation_depth": 17}, "speculation_depth"),
         ({"speculation": {"depth": "x"}}, "speculation.depth"),
+        ({"speculation": {"acceptance": "typical"}}, "speculation.acceptance"),
+        ({"speculation": {"adaptive": "yes"}}, "speculation.adaptive"),
+        ({"speculative.n_max": 17}, "speculative.n_max"),
     ):
         response = server.chat(**fields)
         assert response.status_code == 400
@@ -114,7 +119,7 @@ def test_usage_comes_last_and_is_null_before(server: Server[FakeEngine]) -> None
     assert all(chunk["usage"] is None and "helix" not in chunk for chunk in chunks[:-1])
     assert chunks[-1]["choices"] == []
     assert chunks[-1]["usage"] == server.chat().json()["usage"]
-    assert chunks[-1]["helix"]["drafted"] > 0
+    assert chunks[-1]["helix"]["speculation"]["drafted"] > 0
 
 
 def test_the_sdk_reads_streams_of_several_choices(server: Server[FakeEngine]) -> None:

@@ -25,7 +25,7 @@ def test_a_whole_answer_has_every_required_key(server: Server[FakeEngine]) -> No
     assert body["id"].startswith("cmpl-")
     assert body["choices"] == [{"index": 0, "text": "You said: hi (3)", "logprobs": None, "finish_reason": "stop"}]
     assert body["usage"]["prompt_tokens"] == 2
-    assert body["helix"]["drafted"] > 0
+    assert body["helix"]["speculation"]["drafted"] > 0
 
 
 def test_sixteen_tokens_are_the_default(server: Server[FakeEngine]) -> None:

@@ -1,0 +1,223 @@
+"""Chooses for every request and step who drafts and how deep."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from helix.config import SpeculationMethod
+from helix.request import Request
+from helix.scheduler import ScheduledRequest
+from helix.spec_decode.choice import Choice, ask, results
+from helix.spec_decode.costs import Load, PassCosts, plain_load, verification_load
+from helix.spec_decode.depth import Candidate, Guard, Prices, plan, survival
+from helix.spec_decode.experience import Experience
+from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer
+
+logger = logging.getLogger(__name__)
+
+
+class ProposerChain:
+    """Asks several proposers in order.
+
+    Adaptive requests get the draft that promises the most tokens per second, cut to the depth that does, or none; the
+    depths of all of them are chosen together. For the others the first proposer that guesses drafts as deep as it may.
+    """
+
+    def __init__(
+        self,
+        copying: Sequence[Proposer] = (),  # free, so all of them are asked
+        models: Sequence[ModelProposer] = (),
+        *,
+        method: SpeculationMethod,
+        is_adaptive: bool = True,
+        costs: PassCosts | None = None,  # of the target; None: nothing adapts
+        draft_costs: Mapping[str, PassCosts] | None = None,  # by name of the model proposer; missing ones are free
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.copying = list(copying)
+        self.models = list(models)
+        self.method = method
+        self.is_adaptive = is_adaptive
+        self.costs = costs
+        self.draft_costs = dict(draft_costs or {})
+        self.guard = Guard()
+        self._clock = clock
+        self._general = Experience()
+        self._experience: dict[str, Experience] = {}
+        self._num_drafted_in_a_row = _MAX_STEPS_IN_A_ROW - _FIRST_STEPS_IN_A_ROW
+        self._num_plain_in_a_row = 0
+
+    def adapts(self, request: Request) -> bool:
+        """Return whether the depth of a request is chosen step by step."""
+        adaptive = request.params.speculation_adaptive
+        return self.costs is not None and (self.is_adaptive if adaptive is None else adaptive)
+
+    def propose(self, scheduled: Sequence[ScheduledRequest]) -> dict[str, Draft]:
+        """Return at most one draft for each request, of one proposer or joined from several."""
+        choices = [
+            Choice(
+                DraftRequest(request=item.request, max_draft_tokens=item.max_draft_tokens),
+                item.request.params.speculation_method or self.method,
+            )
+            for item in scheduled
+            if item.max_draft_tokens
+        ]
+        drafts = self._first([choice for choice in choices if not self.adapts(choice.request)])
+        adaptive = [choice for choice in choices if self.adapts(choice.request)]
+        if not adaptive:
+            return drafts
+        is_plain = self.guard.is_off or self._num_drafted_in_a_row >= _MAX_STEPS_IN_A_ROW
+        best = {} if is_plain else self._best(adaptive, scheduled)
+        self._num_drafted_in_a_row = self._num_drafted_in_a_row + 1 if best else 0
+        self._num_plain_in_a_row = 0 if best else self._num_plain_in_a_row + 1
+        return drafts | best
+
+    def observe(self, request: Request, draft: Draft | None, num_accepted_tokens: int) -> None:
+        """Learn what became of a request's draft in a step that brought it tokens."""
+        experience = self._experience_of(request)
+        if draft is None:
+            experience.pass_over()
+            return
+        for part in draft.parts:
+            experience.observe(part, min(num_accepted_tokens, len(part.token_ids)))
+            num_accepted_tokens -= len(part.token_ids)
+            if num_accepted_tokens < 0:
+                break
+
+    def observe_step(
+        self,
+        scheduled: Sequence[ScheduledRequest],
+        drafts: Mapping[str, Draft],
+        *,
+        drafting_s: float,
+        verifying_s: float,
+        num_tokens: int,
+    ) -> float | None:
+        """Learn what a step cost that brought num_tokens tokens.
+
+        Returns:
+            Seconds that plain decoding would have taken for as many tokens; None where costs are not known.
+        """
+        num_catching_up = sum(item.catches_up for item in scheduled)
+        if self.costs is None or not num_catching_up:
+            return None
+        load = verification_load(scheduled, drafts)
+        if load.num_rows <= _MAX_ROWS_OBSERVED:
+            self.costs.observe(load, verifying_s)
+        plain_s = self.costs.seconds(plain_load(scheduled)) * num_tokens / num_catching_up
+        if any(item.max_draft_tokens and self.adapts(item.request) for item in scheduled):
+            speed_up = self.guard.observe(drafting_s + verifying_s, plain_s)
+            if speed_up is not None:
+                logger.warning("speculation pauses: it was slower than plain decoding (%.2fx)", speed_up)
+        return plain_s
+
+    def forget(self, request: Request) -> None:
+        """Drop whatever is kept for a request that ended."""
+        self._experience.pop(request.request_id, None)
+        for proposer in (*self.copying, *self.models):
+            proposer.forget(request)
+
+    def _experience_of(self, request: Request) -> Experience:
+        return self._experience.setdefault(request.request_id, Experience(self._general))
+
+    def _first(self, choices: Sequence[Choice]) -> dict[str, Draft]:
+        """Take the first guess for each request."""
+        for proposer in (*self.copying, *self.models):
+            ask(proposer, [choice for choice in choices if not choice.offers])
+        for choice in choices:
+            choice.chosen = choice.offers[0] if choice.offers else None
+        return results(choices)
+
+    def _best(self, choices: Sequence[Choice], scheduled: Sequence[ScheduledRequest]) -> dict[str, Draft]:
+        """Take the guess of best promise for each request; models are asked only where they win."""
+        assert self.costs is not None, "requests adapt only where costs are known"
+        costs, draft_costs = self.costs, self.draft_costs
+        if self._num_plain_in_a_row >= _MAX_STEPS_IN_A_ROW:
+            costs, draft_costs = costs.with_free_rows(), {}
+            for choice in choices:
+                choice.asked.max_draft_tokens = min(choice.asked.max_draft_tokens, _PROBE_DEPTH)
+        for proposer in self.copying:
+            ask(proposer, choices)
+        load, num_tokens = plain_load(scheduled), sum(item.catches_up for item in scheduled)
+        plan_for = partial(plan, costs, load=load, num_tokens=num_tokens)
+        candidates = []
+        for choice in choices:
+            candidate, choice.chosen = max(
+                self._candidates(choice, draft_costs), key=lambda pair: plan_for([pair[0]]).tokens_per_s
+            )
+            candidates.append(candidate)
+        planned = plan_for(candidates)
+        for choice, depth in zip(choices, planned.depths, strict=True):
+            choice.depth = depth
+        for model in self.models:
+            drafting = [one for one in choices if one.chosen is model and (one.depth or 0) > one.num_certain_tokens]
+            if drafting:
+                self._draft(model, drafting, Prices(costs, planned, load, num_drafting=len(drafting)))
+        return results(choices)
+
+    def _candidates(
+        self, choice: Choice, draft_costs: Mapping[str, PassCosts]
+    ) -> list[tuple[Candidate, Draft | ModelProposer | None]]:
+        """Return what a request could have verified, and where it comes from."""
+        request, experience = choice.request, self._experience_of(choice.request)
+        certain = self._certain(choice)
+        make = partial(Candidate, context_len=request.num_tokens, num_made=len(certain))
+        candidates: list[tuple[Candidate, Draft | ModelProposer | None]] = [(make(survival=survival(certain)), None)]
+        for offer in choice.offers:
+            candidates.append((make(survival=survival(certain + experience.probabilities(offer))), offer))
+        for model in self.models:
+            if choice.allows(model):
+                expected = experience.expected(model.name, choice.asked.max_draft_tokens)
+                first_s = next_s = 0.0
+                if (costs := draft_costs.get(model.name)) is not None:
+                    next_s = costs.seconds(Load(1))
+                    first_s = costs.seconds(Load(max(1, model.num_tokens_behind(choice.asked))))
+                made = make(survival=survival(certain + expected), first_s=first_s, next_s=next_s)
+                candidates.append((made, model))
+        return candidates
+
+    def _draft(self, model: ModelProposer, choices: Sequence[Choice], prices: Prices) -> None:
+        """Let a model draft for those who chose it, each for as long as one more token pays."""
+        costs, batch = self.draft_costs.get(model.name), Load(len(choices))
+        token_s = expected_s = 0.0
+        if costs is not None:
+            token_s = costs.seconds(batch)
+            behind = max(model.num_tokens_behind(choice.asked) for choice in choices)
+            expected_s = costs.seconds(Load(max(behind, len(choices)))) - token_s
+        for choice in choices:
+            choice.asked.goes_on = partial(self._goes_on, choice, model.name, prices, token_s / len(choices))
+        started_s = self._clock()
+        drafts = model.propose([choice.asked for choice in choices])
+        elapsed_s = self._clock() - started_s
+        for choice in choices:
+            choice.chosen, choice.depth = drafts.get(choice.request.request_id), None
+        if costs is not None and drafts and elapsed_s > 0:
+            expected_s += token_s * max(len(draft.token_ids) for draft in drafts.values())
+            costs.observe(batch, token_s * elapsed_s / expected_s)
+
+    def _goes_on(self, choice: Choice, name: str, prices: Prices, token_s: float, confidence: Sequence[float]) -> bool:
+        """Return whether the next token of a draft is likelier to be accepted than what its time is worth."""
+        experience = self._experience_of(choice.request)
+        drafted = experience.probabilities(Draft([0] * len(confidence), name, confidence=confidence))
+        next_one = experience.expected(name, len(confidence) + 1)[-1]
+        num_beyond = choice.num_certain_tokens + len(confidence) + 1 - (choice.depth or 0)
+        return math.prod((*self._certain(choice), *drafted, next_one)) > prices.of(num_beyond, token_s)
+
+    def _certain(self, choice: Choice) -> list[float]:
+        """Return how likely each token is that nothing else can follow but it."""
+        experience = self._experience_of(choice.request)
+        return [probability for draft in choice.certain for probability in experience.probabilities(draft)]
+
+
+_MAX_ROWS_OBSERVED = 64
+"""Steps of more rows compute prompts."""
+_MAX_STEPS_IN_A_ROW = 100
+"""Then one step is done the other way, with or without drafts, so that what it costs stays known."""
+_FIRST_STEPS_IN_A_ROW = 8
+"""The first plain step comes sooner."""
+_PROBE_DEPTH = 2
+"""Deepest draft of a step that only finds out whether drafts are accepted again."""

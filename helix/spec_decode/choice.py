@@ -1,0 +1,77 @@
+"""What could be drafted for one request in one step, and what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from helix.config import SpeculationMethod
+from helix.request import Request
+from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer, join
+
+
+@dataclass(slots=True)
+class Choice:
+    """Fills while proposers are asked one after another."""
+
+    asked: DraftRequest
+    method: SpeculationMethod
+    certain: list[Draft] = field(default_factory=list)
+    """Drafts that leave no other continuation; the others continue behind them."""
+    offers: list[Draft] = field(default_factory=list)
+    """Drafts to choose from, in the order of the proposers."""
+    chosen: Draft | ModelProposer | None = None
+    """The offer that stands behind what is certain, or the model that shall make one; None: nothing more."""
+    depth: int | None = None
+    """How many tokens of both to verify; None: all of them."""
+
+    @property
+    def request(self) -> Request:
+        """Whose choice it is."""
+        return self.asked.request
+
+    @property
+    def num_certain_tokens(self) -> int:
+        """Tokens of the drafts that are certain."""
+        return len(self.asked.prefix)
+
+    def allows(self, proposer: Proposer) -> bool:
+        """Return whether the proposer may add to what there is."""
+        return self.method in ("auto", proposer.name) and self.asked.max_draft_tokens > 0
+
+    def take(self, draft: Draft) -> None:
+        """Keep a draft: as certain or as an offer."""
+        if draft.confidence is None or min(draft.confidence) < 1:
+            self.offers.append(draft)
+            return
+        self.certain.append(draft)
+        self.asked.prefix = self.asked.prefix + draft.token_ids
+        self.asked.max_draft_tokens -= len(draft.token_ids)
+
+    def result(self) -> Draft | None:
+        """Return what is certain and the chosen draft behind it, as deep as chosen."""
+        parts = [*self.certain, self.chosen] if isinstance(self.chosen, Draft) else self.certain
+        num_left = sum(len(part.token_ids) for part in parts) if self.depth is None else self.depth
+        kept: list[Draft] = []
+        for part in parts:
+            if num_left > 0:
+                kept.append(part.cut(num_left))
+                num_left -= len(part.token_ids)
+        return join(kept) if kept else None
+
+
+def ask(proposer: Proposer, choices: Iterable[Choice]) -> None:
+    """Add what a proposer guesses to the choices that allow it."""
+    asking = [choice for choice in choices if choice.allows(proposer)]
+    if not asking:
+        return
+    drafts = proposer.propose([choice.asked for choice in asking])
+    for choice in asking:
+        if (draft := drafts.get(choice.request.request_id)) is not None:
+            choice.take(draft)
+
+
+def results(choices: Iterable[Choice]) -> dict[str, Draft]:
+    """Return what was chosen, by request, where there is anything."""
+    drafts = ((choice.request.request_id, choice.result()) for choice in choices)
+    return {request_id: draft for request_id, draft in drafts if draft is not None}

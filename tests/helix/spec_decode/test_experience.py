@@ -1,0 +1,76 @@
+"""Acceptance is learnt from what was judged, by kind of guess, and slowly forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from helix.spec_decode.experience import Acceptance, Experience
+from helix.spec_decode.proposer import Draft
+
+
+def test_acceptance_starts_as_expected_learns_and_returns() -> None:
+    acceptance = Acceptance(0.8, kept=0.95)
+    assert acceptance.probability == pytest.approx(0.8)
+    for _ in range(40):
+        acceptance.observe(False)
+    assert acceptance.probability < 0.2
+    for _ in range(1000):
+        acceptance.pass_over()
+    assert acceptance.probability == pytest.approx(0.8, abs=0.01)
+
+
+def test_tokens_behind_the_first_rejection_are_not_judged() -> None:
+    deep, shallow = Experience(), Experience()
+    deep.observe(Draft([1] * 9, "draft"), 1)
+    shallow.observe(Draft([1] * 2, "draft"), 1)
+    assert deep.expected("draft", 9) == shallow.expected("draft", 9)
+
+
+def test_full_acceptance_is_no_rejection() -> None:
+    experience = Experience()
+    before = experience.expected("draft", 3)
+    experience.observe(Draft([1, 2, 3], "draft"), 3)
+    assert all(after > expected for after, expected in zip(experience.expected("draft", 3), before, strict=True))
+
+
+def test_a_longer_match_promises_more_and_grows_along_the_draft() -> None:
+    experience = Experience()
+    probabilities = experience.probabilities(Draft([0] * 20, "ngram", match_len=1))
+    assert probabilities == sorted(probabilities)
+    assert probabilities[0] < 0.5 < 0.9 < probabilities[-1]
+
+
+def test_confidence_promises_what_it_says_until_it_is_judged() -> None:
+    experience = Experience()
+    doubtful = Draft([0, 0], "draft", confidence=[0.95, 0.1])
+    sure, unsure = experience.probabilities(doubtful)
+    assert sure > 0.85
+    assert unsure < 0.2
+    for _ in range(50):
+        experience.observe(Draft([0], "draft", confidence=[0.95]), 0)
+    assert experience.probabilities(doubtful)[0] < 0.2
+    assert experience.probabilities(doubtful)[1] == unsure
+
+
+def test_proposers_are_judged_apart() -> None:
+    experience = Experience()
+    before = experience.expected("other", 4)
+    for _ in range(20):
+        experience.observe(Draft([0] * 4, "draft"), 0)
+    assert experience.expected("other", 4) == before
+    assert experience.expected("draft", 1)[0] < 0.4
+
+
+def test_a_new_request_starts_with_what_all_of_them_showed_and_learns_for_itself() -> None:
+    general = Experience()
+    for _ in range(5):
+        one = Experience(general)
+        for _ in range(20):
+            one.observe(Draft([0], "draft"), 0)
+    newcomer, other = Experience(general), Experience(general)
+    low = newcomer.expected("draft", 1)[0]
+    assert low < 0.2
+    for _ in range(8):
+        newcomer.observe(Draft([0], "draft"), 1)
+    assert newcomer.expected("draft", 1)[0] > 0.6
+    assert other.expected("draft", 1)[0] < newcomer.expected("draft", 1)[0]
