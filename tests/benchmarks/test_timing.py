@@ -51,7 +51,7 @@ def test_the_acceptance_of_a_token_is_not_the_accepted_share() -> None:
     spec = SpecDecodeStats()
     spec.observe([("draft", 4)], num_accepted_tokens=4, num_emitted=5)
     spec.observe([("draft", 4)], num_accepted_tokens=1, num_emitted=2)
-    spec.observe([(None, 0)], num_accepted_tokens=0, num_emitted=1)
+    spec.observe([], num_accepted_tokens=0, num_emitted=1)
     assert spec.acceptance_rate == 5 / 8
     assert token_acceptance(spec) == 5 / 6
     assert total_spec([spec, spec]).mean_accepted_length == spec.mean_accepted_length == 8 / 3

@@ -17,7 +17,7 @@ def test_counts_add_up_over_proposers_and_positions() -> None:
     stats = SpecDecodeStats()
     stats.observe([("draft", 4)], num_accepted_tokens=2, num_emitted=3)
     stats.observe([("ngram", 2)], num_accepted_tokens=2, num_emitted=3)
-    stats.observe([(None, 0)], num_accepted_tokens=0, num_emitted=1)
+    stats.observe([], num_accepted_tokens=0, num_emitted=1)
     assert stats.acceptance_rate == pytest.approx(4 / 6)
     assert stats.mean_accepted_length == pytest.approx(7 / 3)
     assert dict(stats.draft_tokens_per_position) == {0: 2, 1: 2, 2: 1, 3: 1}

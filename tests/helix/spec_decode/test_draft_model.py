@@ -144,8 +144,14 @@ def test_what_another_proposer_drafted_is_computed_and_continued() -> None:
 
 def test_it_stops_behind_the_token_at_which_it_is_told_to() -> None:
     proposer, runner = _proposer()
-    item, seen = _item("a", [1, 2], 9), []
-    item.goes_on = lambda confidence: not seen.append(list(confidence)) and len(confidence) < 4
+    item = _item("a", [1, 2], 9)
+    seen: list[list[float]] = []
+
+    def goes_on(confidence: Sequence[float]) -> bool:
+        seen.append(list(confidence))
+        return len(confidence) < 4
+
+    item.goes_on = goes_on
     draft = proposer.propose([item])["a"]
     assert len(draft.token_ids) == len(runner.passes) == 4
     assert [len(confidence) for confidence in seen] == [1, 2, 3, 4]
