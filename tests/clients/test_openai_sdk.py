@@ -40,13 +40,25 @@ def test_a_question_gets_a_sensible_answer(server: Server[AsyncEngine]) -> None:
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
-def test_speculation_is_at_work_by_default_and_visible(server: Server[AsyncEngine]) -> None:
+def test_speculation_is_visible_in_the_answer(server: Server[AsyncEngine]) -> None:
+    """Pinned: whether a draft pays is up to the machine."""
+    answer: Any = server.openai.chat.completions.create(
+        model=MODEL, messages=QUESTION, temperature=0, max_tokens=60, extra_body={"speculation": {"adaptive": False}}
+    )
+    speculation = answer.helix["speculation"]
+    assert speculation["drafted"] > 0 and speculation["accepted"] > 0
+    assert speculation["mean_accepted_length"] > 1
+    assert sum(one["drafted"] for one in speculation["by_proposer"].values()) == speculation["drafted"]
+    assert speculation["estimated_speed_up"] > 0
+    assert speculation["drafting_s"] > 0 and speculation["verifying_s"] > 0
+    assert answer.helix["timings"]["ttft_s"] > 0
+
+
+def test_by_default_a_depth_is_a_maximum(server: Server[AsyncEngine]) -> None:
     answer: Any = server.openai.chat.completions.create(model=MODEL, messages=QUESTION, temperature=0, max_tokens=60)
-    helix = answer.helix["speculation"]
-    assert helix["drafted"] > 0 and helix["accepted"] > 0
-    assert helix["mean_accepted_length"] > 1
-    assert sum(one["drafted"] for one in helix["by_proposer"].values()) == helix["drafted"]
-    assert helix["timings"]["ttft_s"] > 0
+    speculation = answer.helix["speculation"]
+    assert (speculation["method"], speculation["adaptive"]) == ("auto", True)
+    assert len(speculation["drafted_per_position"]) <= speculation["depth"]
 
 
 @pytest.mark.parametrize(
@@ -62,8 +74,8 @@ def test_speculation_changes_no_text(server: Server[AsyncEngine], sampling: Any)
     wishes = [
         {"depth": 0},
         {"depth": 1},
-        {"depth": 8, "method": "draft"},
-        {"depth": 8, "method": "ngram"},
+        {"depth": 8, "method": "draft", "adaptive": False},
+        {"depth": 8, "method": "ngram", "adaptive": False},
         {"enabled": True},
     ]
     texts = set()
@@ -78,7 +90,13 @@ def test_speculation_changes_no_text(server: Server[AsyncEngine], sampling: Any)
 def test_a_stream_says_the_same_as_a_whole_answer(server: Server[AsyncEngine]) -> None:
     whole = server.openai.chat.completions.create(model=MODEL, messages=COUNT, temperature=0, max_tokens=32)
     stream = server.openai.chat.completions.create(
-        model=MODEL, messages=COUNT, temperature=0, max_tokens=32, stream=True, stream_options={"include_usage": True}
+        model=MODEL,
+        messages=COUNT,
+        temperature=0,
+        max_tokens=32,
+        stream=True,
+        stream_options={"include_usage": True},
+        extra_body={"speculation": {"adaptive": False}},
     )
     chunks: list[Any] = list(stream)
     assert joined(chunks) == whole.choices[0].message.content

@@ -27,11 +27,12 @@ SAMPLING: dict[str, dict[str, Any]] = {
     "seeded": {"temperature": 0.9, "top_p": 0.95, "seed": 7},
     "seeded and penalised": {"temperature": 1.2, "frequency_penalty": 0.5, "repetition_penalty": 1.1, "seed": -1},
 }
+# Pinned: whether a draft pays is up to the machine.
 SPECULATION: dict[str, dict[str, Any]] = {
     "off": {"speculation_depth": 0},
-    "draft, depth 1": {"speculation_depth": 1, "speculation_method": "draft"},
-    "draft, depth 4": {"speculation_depth": 4, "speculation_method": "draft"},
-    "ngram": {"speculation_depth": 6, "speculation_method": "ngram"},
+    "draft, depth 1": {"speculation_depth": 1, "speculation_method": "draft", "speculation_adaptive": False},
+    "draft, depth 4": {"speculation_depth": 4, "speculation_method": "draft", "speculation_adaptive": False},
+    "ngram": {"speculation_depth": 6, "speculation_method": "ngram", "speculation_adaptive": False},
 }
 NUM_TOKENS = 24
 
