@@ -108,6 +108,9 @@ class SpeculativeConfig:
     """Draft tokens per request and step unless a request asks otherwise; 0: none unless a request asks."""
     max_speculation_depth: int = 16
     """Largest depth a request may ask for."""
+    prediction_depth: int = 16
+    """Draft tokens per step from the prediction that a request comes with, unless it asks for a depth itself; at most
+    max_speculation_depth, and none where speculation is off."""
     draft_model: str | None = None
     """Name or folder of a smaller model with the same tokenizer; None: the built-in one for helix-demo, else none."""
     speculation_adaptive: bool = True
@@ -125,7 +128,10 @@ class SpeculativeConfig:
 
     def __post_init__(self) -> None:
         _check_positive(
-            max_speculation_depth=self.max_speculation_depth, ngram_max=self.ngram_max, ngram_min=self.ngram_min
+            max_speculation_depth=self.max_speculation_depth,
+            prediction_depth=self.prediction_depth,
+            ngram_max=self.ngram_max,
+            ngram_min=self.ngram_min,
         )
         if not 0 <= self.speculation_depth <= self.max_speculation_depth:
             raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from helix.config import EngineConfig
 from helix.errors import ContextLengthExceededError, InvalidRequestError
@@ -21,6 +21,7 @@ from helix.spec_decode.chain import ProposerChain
 from helix.spec_decode.costs import PassCosts
 from helix.spec_decode.draft_model import DraftModelProposer
 from helix.spec_decode.ngram import NgramProposer
+from helix.spec_decode.predicted_output import PredictedOutputProposer
 from helix.spec_decode.proposer import Draft, ModelProposer, Proposer
 from helix.stats import EngineStats
 from helix.text.stop_strings import StopStringMatcher
@@ -51,7 +52,10 @@ class LLMEngine:
         )
         self.scheduler = Scheduler(self.config.scheduler, self.block_manager)
         self.sampler = Sampler(self.tokenizer.vocab_size, acceptance_rule=speculative.acceptance_rule)
-        copying: list[Proposer] = [NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max)]
+        copying: list[Proposer] = [
+            PredictedOutputProposer(),
+            NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max),
+        ]
         models: list[ModelProposer] = []
         draft_costs: dict[str, PassCosts] = {}
         is_measured = speculative.speculation_method != "none"
@@ -96,7 +100,8 @@ class LLMEngine:
             raise ContextLengthExceededError(
                 num_prompt_tokens=num_prompt_tokens, max_model_len=info.max_model_len, max_tokens=params.max_tokens
             )
-        for param, ids in (("logit_bias", params.logit_bias), ("stop_token_ids", params.stop_token_ids)):
+        for param in ("logit_bias", "stop_token_ids", "prediction"):
+            ids: Iterable[int] = getattr(params, param)
             if any(not 0 <= token_id < vocab_size for token_id in ids):
                 raise InvalidRequestError(f"{param} has token ids outside 0 to {vocab_size - 1}", param=param)
         method = params.speculation_method or info.speculation_method
@@ -108,6 +113,11 @@ class LLMEngine:
                 f"speculation_depth must be between 0 and {info.max_speculation_depth}, got {depth}",
                 param="speculation_depth",
             )
+        if method == "none":
+            depth = 0
+        prediction_depth = 0
+        if params.prediction and depth:
+            prediction_depth = info.prediction_depth if params.speculation_depth is None else depth
         return Request(
             request_id or f"req-{secrets.token_hex(12)}",
             prompt_token_ids,
@@ -115,7 +125,8 @@ class LLMEngine:
             seed=secrets.randbits(63) if params.seed is None else params.seed,
             eos_token_ids=self.tokenizer.eos_token_ids,
             max_tokens=room if params.max_tokens is None else params.max_tokens,
-            speculation_depth=0 if method == "none" else depth,
+            speculation_depth=depth,
+            prediction_depth=prediction_depth,
             cache_salt=cache_salt,
         )
 

@@ -222,6 +222,8 @@ class EngineInfo:
     max_speculation_depth: int
     speculation_adaptive: bool
     acceptance_rule: str
+    prediction_depth: int
+    """Draft tokens per step from a request's prediction, unless the request asks for a depth."""
     default_sampling_params: SamplingParams
     """What a request gets where it asks for nothing."""
     self_test_difference: float

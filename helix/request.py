@@ -35,6 +35,7 @@ class Request:
         eos_token_ids: frozenset[int] = frozenset(),
         max_tokens: int,
         speculation_depth: int = 0,
+        prediction_depth: int = 0,
         cache_salt: str | None = None,
     ) -> None:
         self.request_id = request_id
@@ -47,6 +48,8 @@ class Request:
         """Most output tokens, the end of the context taken into account."""
         self.speculation_depth = speculation_depth
         """Most draft tokens per step; 0 decodes plainly."""
+        self.prediction_depth = prediction_depth
+        """Most of them that come from params.prediction, instead of speculation_depth."""
         self.cache_salt = cache_salt
         """Prefix-cache entries are shared only between requests of equal salt."""
         self.num_prompt_tokens = len(prompt_token_ids)

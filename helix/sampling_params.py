@@ -66,6 +66,8 @@ class SamplingParams:
     """Whether speculation_depth is a maximum, or always drafted; None: the engine's setting."""
     acceptance_rule: AcceptanceRule | None = None
     """How drafts are accepted; None: the engine's rule."""
+    prediction: tuple[int, ...] = ()
+    """Token ids that much of the output is expected to repeat; they change its speed and never the output."""
 
     def __post_init__(self) -> None:
         _check_range("temperature", self.temperature, 0, 100)

@@ -27,6 +27,8 @@ class ScheduledRequest:
     """Committed tokens to compute; at least one."""
     max_draft_tokens: int = 0
     """Slots reserved for drafts behind them."""
+    max_predicted_tokens: int = 0
+    """The same for drafts from the request's prediction; the slots are shared."""
 
     @property
     def catches_up(self) -> bool:
@@ -189,16 +191,18 @@ class Scheduler:
         """Reserve slots for drafts with what is left; a request that has no room decodes plainly this step."""
         for item in output.scheduled:
             request = item.request
-            # The first token comes as fast as without speculation: drafting starts behind it.
-            if not item.catches_up or request.num_output_tokens == 0:
+            if not item.catches_up:
                 continue
+            # The first token comes as fast as without speculation; only a prediction knows how an answer begins.
+            depth = request.speculation_depth if request.num_output_tokens else 0
             num_left = request.max_tokens - request.num_output_tokens - 1
-            num_draft_tokens = max(0, min(request.speculation_depth, num_left, budget))
+            num_draft_tokens = max(0, min(max(depth, request.prediction_depth), num_left, budget))
             while num_draft_tokens and not self.block_manager.allocate(
                 request.block_table, request.num_tokens + num_draft_tokens
             ):
                 num_draft_tokens -= 1
-            item.max_draft_tokens = num_draft_tokens
+            item.max_draft_tokens = min(depth, num_draft_tokens)
+            item.max_predicted_tokens = min(request.prediction_depth, num_draft_tokens)
             budget -= num_draft_tokens
 
     def _unschedule(self, output: SchedulerOutput, request: Request) -> int:

@@ -59,6 +59,7 @@ class Worker:
             max_speculation_depth=speculative.max_speculation_depth,
             speculation_adaptive=speculative.speculation_adaptive,
             acceptance_rule=speculative.acceptance_rule,
+            prediction_depth=min(speculative.prediction_depth, speculative.max_speculation_depth),
             default_sampling_params=self.default_sampling_params,
             self_test_difference=self.self_test_difference,
         )

@@ -56,7 +56,11 @@ def speculation_of(request: SamplingFields, info: EngineInfo) -> Speculation:
 
 
 def in_force(params: SamplingParams, info: EngineInfo) -> tuple[int, str]:
-    """Return the depth and method of a request, with the engine's own in place of None."""
+    """Return the largest depth and the method of a request, with the engine's own in place of None."""
     depth = info.speculation_depth if params.speculation_depth is None else params.speculation_depth
     method = params.speculation_method or info.speculation_method
-    return (0, "none") if depth == 0 or method == "none" else (depth, method)
+    if depth == 0 or method == "none":
+        return 0, "none"
+    if params.prediction and params.speculation_depth is None:
+        depth = max(depth, info.prediction_depth)
+    return depth, method

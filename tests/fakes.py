@@ -110,6 +110,7 @@ class FakeEngine:
             max_speculation_depth=16,
             speculation_adaptive=True,
             acceptance_rule="auto",
+            prediction_depth=12,
             default_sampling_params=default_sampling_params or SamplingParams(),
             self_test_difference=0.0,
         )
@@ -187,6 +188,9 @@ class FakeEngine:
     ) -> Iterator[RequestOutput]:
         """Yield the steps of a request; text and tokens end where an engine's would."""
         depth = self.info.speculation_depth if params.speculation_depth is None else params.speculation_depth
+        proposer = "draft"
+        if params.prediction and depth:
+            proposer, depth = "predicted", self.info.prediction_depth
         token_ids, shown, reason, stop_reason = _end(list(reply.encode()), params)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         per_step = self.tokens_per_step if depth else 1
@@ -199,7 +203,7 @@ class FakeEngine:
             metrics.num_generated_tokens += len(ids)
             metrics.inter_token_s += [0.01] * len(ids)
             metrics.spec.observe(
-                [("draft", depth)] if depth else [],
+                [(proposer, depth)] if depth else [],
                 num_accepted_tokens=len(ids) - 1,
                 num_emitted=len(ids),
             )

@@ -34,7 +34,7 @@ HELIX_LAYERS = [
         "helix.model.linear",
         "helix.model.loading_bar",
     ],
-    ["helix.sampling.sampler", "helix.model.batch", "helix.spec_decode.ngram"],
+    ["helix.sampling.sampler", "helix.model.batch", "helix.spec_decode.ngram", "helix.spec_decode.predicted_output"],
     ["helix.model.families", "helix.model.attention"],
     ["helix.demo"],
     ["helix.model.loader"],

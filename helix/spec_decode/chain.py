@@ -60,11 +60,15 @@ class ProposerChain:
         """Return at most one draft for each request, of one proposer or joined from several."""
         choices = [
             Choice(
-                DraftRequest(request=item.request, max_draft_tokens=item.max_draft_tokens),
+                DraftRequest(
+                    request=item.request,
+                    max_draft_tokens=item.max_draft_tokens,
+                    max_predicted_tokens=item.max_predicted_tokens,
+                ),
                 item.request.params.speculation_method or self.method,
             )
             for item in scheduled
-            if item.max_draft_tokens
+            if item.max_draft_tokens or item.max_predicted_tokens
         ]
         drafts = self._first([choice for choice in choices if not self.adapts(choice.request)])
         adaptive = [choice for choice in choices if self.adapts(choice.request)]
@@ -140,6 +144,7 @@ class ProposerChain:
             costs, draft_costs = costs.with_free_rows(), {}
             for choice in choices:
                 choice.asked.max_draft_tokens = min(choice.asked.max_draft_tokens, _PROBE_DEPTH)
+                choice.asked.max_predicted_tokens = min(choice.asked.max_predicted_tokens, _PROBE_DEPTH)
         for proposer in self.copying:
             ask(proposer, choices)
         load, num_tokens = plain_load(scheduled), sum(item.catches_up for item in scheduled)

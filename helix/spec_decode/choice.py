@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from helix.config import SpeculationMethod
 from helix.request import Request
-from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer, join
+from helix.spec_decode.proposer import PREDICTED, Draft, DraftRequest, ModelProposer, Proposer, join
 
 
 @dataclass(slots=True)
@@ -37,6 +37,8 @@ class Choice:
 
     def allows(self, proposer: Proposer) -> bool:
         """Return whether the proposer may add to what there is."""
+        if proposer.name == PREDICTED:  # whoever sends a prediction wants it used, whatever else guesses
+            return self.asked.max_predicted_tokens > 0
         return self.method in ("auto", proposer.name) and self.asked.max_draft_tokens > 0
 
     def take(self, draft: Draft) -> None:
@@ -47,6 +49,7 @@ class Choice:
         self.certain.append(draft)
         self.asked.prefix = self.asked.prefix + draft.token_ids
         self.asked.max_draft_tokens -= len(draft.token_ids)
+        self.asked.max_predicted_tokens -= len(draft.token_ids)
 
     def result(self) -> Draft | None:
         """Return what is certain and the chosen draft behind it, as deep as chosen."""

@@ -12,13 +12,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+PREDICTED = "predicted"
+"""Name of the proposer that drafts from what requests predict."""
+
+
 @dataclass(slots=True, kw_only=True)
 class DraftRequest:
     """What a proposer is asked for."""
 
     request: Request
     max_draft_tokens: int
-    """At least one."""
+    """At least one, except for the proposer of predictions, which has a limit of its own."""
+    max_predicted_tokens: int = 0
+    """That limit."""
     prefix: list[int] = field(default_factory=list)
     """Tokens already drafted in this step by another proposer; the draft continues behind them."""
     goes_on: Callable[[Sequence[float]], bool] | None = None

@@ -21,6 +21,7 @@ from helix.errors import ConfigError
         (SpeculativeConfig, {"speculation_depth": 17}),
         (SpeculativeConfig, {"speculation_depth": -1}),
         (SpeculativeConfig, {"ngram_min": 9}),
+        (SpeculativeConfig, {"prediction_depth": 0}),
         (ModelConfig, {"max_model_len": 0}),
     ],
 )

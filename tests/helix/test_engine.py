@@ -30,6 +30,7 @@ MODEL = tiny_llama()
         ([-1], {}, "prompt"),
         ([1], {"logit_bias": {VOCAB_SIZE: 1.0}}, "logit_bias"),
         ([1], {"stop_token_ids": (VOCAB_SIZE,)}, "stop_token_ids"),
+        ([1], {"prediction": (3, VOCAB_SIZE)}, "prediction"),
         ([1], {"speculation_depth": 17}, "speculation_depth"),
         ([1], {"speculation_method": "draft"}, "speculation_method"),
     ],
@@ -38,6 +39,29 @@ def test_a_request_that_cannot_be_served_names_its_field(prompt: list[int], para
     with pytest.raises(InvalidRequestError) as caught:
         make_engine(MODEL).make_request(prompt, SamplingParams(**params))
     assert caught.value.param == field
+
+
+@pytest.mark.parametrize(
+    ("engine", "asked", "depths"),
+    [
+        ({}, {}, (5, 16)),
+        ({"speculation_depth": 7, "prediction_depth": 3}, {}, (7, 3)),
+        ({"max_speculation_depth": 8}, {}, (5, 8)),
+        ({}, {"speculation_depth": 3}, (3, 3)),
+        ({}, {"speculation_depth": 0}, (0, 0)),
+        ({}, {"speculation_method": "none"}, (0, 0)),
+        ({}, {"speculation_method": "ngram"}, (5, 16)),
+        ({"speculation_depth": 0}, {}, (0, 0)),
+        ({"speculation_depth": 0}, {"speculation_depth": 9}, (9, 9)),
+        ({"speculation_method": "none"}, {}, (0, 0)),
+        ({}, {"prediction": ()}, (5, 0)),
+    ],
+)
+def test_a_prediction_has_its_own_depth_unless_the_request_asks_for_one_or_speculation_is_off(
+    engine: dict[str, Any], asked: dict[str, Any], depths: tuple[int, int]
+) -> None:
+    request = make_engine(MODEL, **engine).make_request([1], SamplingParams(**({"prediction": (2, 3)} | asked)))
+    assert (request.speculation_depth, request.prediction_depth) == depths
 
 
 def test_a_context_too_long_says_both_numbers() -> None:

@@ -29,7 +29,7 @@ def _scheduler(num_blocks: int = 64, **config: int) -> Scheduler:
 def _finish_step(scheduler: Scheduler, output: SchedulerOutput, num_accepted: int = 0, token_id: int = 99) -> None:
     """Do what the engine does behind a forward pass: commit tokens, then update."""
     for item in output.scheduled:
-        accepted = min(num_accepted, item.max_draft_tokens) if item.catches_up else 0
+        accepted = min(num_accepted, max(item.max_draft_tokens, item.max_predicted_tokens)) if item.catches_up else 0
         if item.catches_up:
             for _ in range(accepted + 1):
                 if not item.request.commit_token(token_id):
@@ -76,6 +76,27 @@ def test_drafting_starts_behind_the_first_token_and_respects_max_tokens() -> Non
         reserved.append(output.scheduled[0].max_draft_tokens)
         _finish_step(scheduler, output)
     assert reserved == [0, 4, 3, 2, 1, 0]
+
+
+def test_a_prediction_is_drafted_from_before_the_first_token_and_deeper_than_the_rest() -> None:
+    scheduler = _scheduler()
+    request = Request("a", [1, 2, 3], SamplingParams(), seed=0, max_tokens=12, speculation_depth=4, prediction_depth=7)
+    scheduler.add(request)
+    reserved = []
+    while not request.is_finished:
+        (item,) = scheduler.schedule().scheduled
+        assert len(request.block_table) * BLOCK_SIZE >= request.num_tokens + item.max_predicted_tokens
+        reserved.append((item.max_draft_tokens, item.max_predicted_tokens))
+        _finish_step(scheduler, SchedulerOutput([item]), num_accepted=1)
+    assert reserved == [(0, 7), (4, 7), (4, 7), (4, 5), (3, 3), (1, 1)]
+
+
+def test_drafts_from_a_prediction_count_in_the_budget() -> None:
+    scheduler = _scheduler(max_num_seqs=2, max_num_batched_tokens=10)
+    for name in "ab":
+        scheduler.add(Request(name, [1, 2, 3], SamplingParams(), seed=0, max_tokens=90, prediction_depth=7))
+    output = scheduler.schedule()
+    assert [item.max_predicted_tokens for item in output.scheduled] == [4, 0]
 
 
 def test_rejected_drafts_roll_back_by_arithmetic_and_give_their_blocks_back() -> None:
@@ -150,6 +171,7 @@ def test_any_walk_ends_with_every_request_served_and_every_block_free(seed: int)
             request = _request(
                 str(to_come), rng.randrange(1, 20), max_tokens=rng.randrange(1, 12), depth=rng.choice((0, 3, 8))
             )
+            request.prediction_depth = rng.choice((0, 0, 6))
             scheduler.add(request)
             requests.append(request)
         if requests and rng.random() < 0.02:

@@ -87,3 +87,10 @@ def test_the_engines_own_settings_stand_in_for_none() -> None:
     assert in_force(SamplingParams(speculation_depth=2, speculation_method="ngram"), INFO) == (2, "ngram")
     assert in_force(SamplingParams(speculation_depth=0), INFO) == (0, "none")
     assert in_force(SamplingParams(speculation_method="none"), INFO) == (0, "none")
+
+
+def test_a_prediction_is_drafted_deeper_unless_a_depth_was_asked_for_or_speculation_is_off() -> None:
+    assert in_force(SamplingParams(prediction=(1,)), INFO) == (INFO.prediction_depth, "auto")
+    assert in_force(SamplingParams(prediction=(1,), speculation_depth=2), INFO) == (2, "auto")
+    assert in_force(SamplingParams(prediction=(1,), speculation_depth=0), INFO) == (0, "none")
+    assert in_force(SamplingParams(prediction=(1,), speculation_method="none"), INFO) == (0, "none")

@@ -104,6 +104,31 @@ def _depth(draft: Draft | None) -> int:
     return 0 if draft is None else len(draft.token_ids)
 
 
+def test_a_prediction_is_used_whatever_the_method_and_with_a_limit_of_its_own() -> None:
+    for method, others in (("auto", "ngram"), ("ngram", "ngram"), ("draft", "draft")):
+        limits: dict[str, tuple[int, int]] = {}
+
+        class Asked(Scripted):
+            def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
+                limits[self.name] = asked[0].max_draft_tokens, asked[0].max_predicted_tokens  # noqa: B023
+                return {}
+
+        chain = _chain(Asked("predicted", set()), Asked("ngram", set()), Asked("draft", set()), target_s=None)
+        chain.propose([ScheduledRequest(_item("a", speculation_method=method).request, 1, 4, 9)])
+        assert limits["predicted"] == limits[others] == (4, 9)
+
+
+def test_before_the_first_token_only_the_prediction_is_asked() -> None:
+    predicted, other = Scripted("predicted", {"a"}), _copy("a")
+    for target_s in (None, FLAT):
+        item = _item("a", 0)
+        item.max_predicted_tokens = 5
+        drafts = _chain(predicted, other, target_s=target_s).propose([item])
+        assert drafts["a"].proposer == "predicted"
+    assert len(predicted.asked) == 2
+    assert other.asked == []
+
+
 def test_without_costs_the_first_that_guesses_wins_and_the_others_are_not_asked() -> None:
     first, second = _copy("a"), _draft_model("a", "b")
     drafts = _chain(first, second, target_s=None).propose([_item("a"), _item("b"), _item("c"), _item("full", 0)])
