@@ -32,15 +32,16 @@ _REFUSED_IN_CHAT: Mapping[str, tuple[Any, ...]] = {
     "modalities": (["text"],),
     "web_search_options": (),
     "moderation": (),
-    "prediction": (),
     "functions": ([],),
     "function_call": ("none", "auto"),
 }
 _REFUSED_IN_COMPLETIONS: Mapping[str, tuple[Any, ...]] = {"suffix": ("",)}
 
 
-def to_sampling_params(request: ChatCompletionRequest | CompletionRequest, info: EngineInfo) -> list[SamplingParams]:
-    """Return one SamplingParams per choice.
+def to_sampling_params(
+    request: ChatCompletionRequest | CompletionRequest, info: EngineInfo, *, prediction: tuple[int, ...] = ()
+) -> list[SamplingParams]:
+    """Return one SamplingParams per choice; all of them share the prediction, given as token ids.
 
     Choice 0 has the request's seed, every other one a seed derived from it, so that the same request gives the same
     choices again.
@@ -54,7 +55,9 @@ def to_sampling_params(request: ChatCompletionRequest | CompletionRequest, info:
             first = _chat_params(request, info)
         else:
             first = _completion_params(request, info)
-    return [replace(first, seed=choice_seed(first.seed, index)) for index in range(request.n or 1)]
+    return [
+        replace(first, seed=choice_seed(first.seed, index), prediction=prediction) for index in range(request.n or 1)
+    ]
 
 
 def choice_seed(seed: int | None, index: int) -> int | None:

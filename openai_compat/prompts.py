@@ -1,7 +1,8 @@
-"""Messages and prompts become token ids; pure, and slow enough for long texts to belong on a thread."""
+"""Messages, predictions and prompts become token ids; pure, and slow enough for long texts to belong on a thread."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from openai_compat.schemas.messages import (
     AssistantMessage,
-    Content,
+    ContentPart,
     DeveloperMessage,
     Message,
     MessageToolCall,
@@ -61,6 +62,14 @@ def template_tools(request: ChatCompletionRequest) -> list[dict[str, Any]] | Non
         return None
     tools: list[dict[str, Any]] = msgspec.to_builtins(request.tools)
     return tools
+
+
+def encode_prediction(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> tuple[int, ...]:
+    """Return the ids of the predicted answer, empty where nothing is predicted."""
+    if request.prediction is None:
+        return ()
+    text = _text(request.prediction.content, "prediction.content")
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
 def encode_prompts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list[list[int]]:
@@ -129,7 +138,7 @@ def _template_call(call: MessageToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.function.name, "arguments": arguments}}
 
 
-def _text(content: Content | None, param: str) -> str:
+def _text(content: str | Sequence[ContentPart] | None, param: str) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     texts: list[str] = []

@@ -57,17 +57,22 @@ class Tally:
             prompt_tokens_details=PromptTokensDetails(
                 cached_tokens=sum(metrics.num_cached_tokens for metrics in first_choices if metrics is not None)
             ),
-            completion_tokens_details=CompletionTokensDetails(),
+            completion_tokens_details=_details(self._spec()),
         )
 
     def report(self) -> HelixReport:
         """Return what speculation did and how long everything took."""
         return HelixReport(speculation=self._speculation(), timings=self._timings())
 
-    def _speculation(self) -> SpeculationReport:
+    def _spec(self) -> SpecDecodeStats:
+        """Return the sum over all choices."""
         spec = SpecDecodeStats()
         for metrics in self._metrics.values():
             spec.add(metrics.spec)
+        return spec
+
+    def _speculation(self) -> SpeculationReport:
+        spec = self._spec()
         positions = range(max(spec.draft_tokens_per_position, default=-1) + 1)
         return SpeculationReport(
             method=self.method,
@@ -108,6 +113,17 @@ class Tally:
             inter_token_p50_s=_percentile(gaps, 0.5),
             inter_token_p99_s=_percentile(gaps, 0.99),
         )
+
+
+def _details(spec: SpecDecodeStats) -> CompletionTokensDetails:
+    """Return what came of the request's prediction; of ordinary speculation OpenAI's usage says nothing."""
+    predicted = spec.by_proposer.get("predicted")
+    if predicted is None:
+        return CompletionTokensDetails()
+    return CompletionTokensDetails(
+        accepted_prediction_tokens=predicted.num_accepted_tokens,
+        rejected_prediction_tokens=predicted.num_draft_tokens - predicted.num_accepted_tokens,
+    )
 
 
 @overload

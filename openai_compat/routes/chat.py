@@ -13,7 +13,7 @@ from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
 from openai_compat.params import named_as_sent, to_sampling_params
-from openai_compat.prompts import render_prompt, template_tools
+from openai_compat.prompts import encode_prediction, render_prompt, template_tools
 from openai_compat.responses.chat import chat_chunks, chat_completion
 from openai_compat.routes.dependencies import ServiceDependency
 from openai_compat.schemas.chat import ChatCompletionRequest
@@ -32,7 +32,8 @@ class ChatController(Controller):
         body, headers = await read_body(request, ChatCompletionRequest)
         service.models.check(body.model)
         engine = service.engine
-        params = to_sampling_params(body, engine.info)
+        prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer)
+        params = to_sampling_params(body, engine.info, prediction=prediction)
         with named_as_sent(body):
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
             answer = service.answer(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from openai_compat.schemas.extension import HelixReport
-from openai_compat.schemas.messages import FunctionCall, Message
+from openai_compat.schemas.messages import FunctionCall, Message, TextPart
 from openai_compat.schemas.sampling import SamplingFields
 from openai_compat.schemas.tools import Tool, ToolChoiceMode
 from openai_compat.schemas.usage import Usage
@@ -18,6 +18,13 @@ class ResponseFormat(Struct, kw_only=True):
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: Any = None
+
+
+class Prediction(Struct, kw_only=True):
+    """What the client believes most of the answer will be: it makes the answer faster and never different."""
+
+    type: Literal["content"]
+    content: str | Annotated[list[TextPart], Meta(min_length=1)]
 
 
 class ChatCompletionRequest(SamplingFields, kw_only=True):
@@ -32,6 +39,7 @@ class ChatCompletionRequest(SamplingFields, kw_only=True):
     tools: list[Tool] | None = None
     tool_choice: ToolChoiceMode | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
+    prediction: Prediction | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
@@ -50,7 +58,6 @@ class ChatCompletionRequest(SamplingFields, kw_only=True):
     modalities: list[str] | None = None
     web_search_options: Any = None
     moderation: Any = None
-    prediction: Any = None
     functions: Any = None
     function_call: Any = None
 

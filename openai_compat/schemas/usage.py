@@ -13,10 +13,14 @@ class PromptTokensDetails(Struct, kw_only=True):
 
 
 class CompletionTokensDetails(Struct, kw_only=True):
-    """Of the completion's tokens. The prediction fields speak of the request's `prediction`, not of drafts."""
+    """Of the completion's tokens.
+
+    The prediction fields count drafts from the request's `prediction` alone, never those of ordinary speculation.
+    """
 
     accepted_prediction_tokens: int = 0
     rejected_prediction_tokens: int = 0
+    """Guessed from the prediction and not in the answer; no part of completion_tokens, which is what was emitted."""
     reasoning_tokens: int = 0
     audio_tokens: int = 0
 

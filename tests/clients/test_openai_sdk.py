@@ -27,6 +27,10 @@ WEATHER: Any = {
 }
 
 
+ALWAYS = {"speculation": {"adaptive": False}}
+"""Drafts whether that pays on this machine or not."""
+
+
 def joined(chunks: Iterable[Any]) -> str:
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
@@ -153,6 +157,55 @@ def test_a_repeated_prompt_is_found_in_the_cache(server: Server[AsyncEngine]) ->
     ]
     assert usages[1] is not None and usages[1].prompt_tokens_details is not None
     assert (usages[1].prompt_tokens_details.cached_tokens or 0) >= 16
+
+
+def test_a_right_prediction_is_accepted_and_changes_no_text(server: Server[AsyncEngine]) -> None:
+    asked: Any = {"model": MODEL, "messages": QUESTION, "temperature": 0, "max_tokens": 60}
+    plain = server.openai.chat.completions.create(**asked)
+    prediction: Any = {"type": "content", "content": plain.choices[0].message.content}
+    predicted = server.openai.chat.completions.create(**asked, prediction=prediction, extra_body=ALWAYS)
+    assert predicted.choices[0].message.content == plain.choices[0].message.content
+    assert plain.usage is not None and plain.usage.completion_tokens_details is not None
+    assert predicted.usage is not None and predicted.usage.completion_tokens_details is not None
+    assert plain.usage.completion_tokens_details.accepted_prediction_tokens == 0
+    assert plain.usage.completion_tokens_details.rejected_prediction_tokens == 0
+    accepted = predicted.usage.completion_tokens_details.accepted_prediction_tokens
+    assert accepted is not None and 0 < accepted <= predicted.usage.completion_tokens
+    assert predicted.usage.completion_tokens == plain.usage.completion_tokens
+
+
+def test_a_prediction_that_is_edited_streams_with_its_usage(server: Server[AsyncEngine]) -> None:
+    body = "    result = 0\n    for value in values:\n        result += value\n    return result\n"
+    code = f"```python\ndef total(values):\n{body}```"
+    stream = server.openai.chat.completions.create(
+        model=MODEL,
+        messages=[{"role": "user", "content": f"Rename result to amount:\n{code}"}],
+        temperature=0,
+        max_tokens=100,
+        prediction={"type": "content", "content": [{"type": "text", "text": code}]},
+        stream=True,
+        stream_options={"include_usage": True},
+        extra_body=ALWAYS,
+    )
+    chunks: list[Any] = list(stream)
+    details = chunks[-1].usage.completion_tokens_details
+    by_proposer = chunks[-1].helix["speculation"]["by_proposer"]["predicted"]
+    assert details.accepted_prediction_tokens == by_proposer["accepted"] > 0
+    assert details.rejected_prediction_tokens == by_proposer["drafted"] - by_proposer["accepted"]
+    assert details.accepted_prediction_tokens <= chunks[-1].usage.completion_tokens
+
+
+def test_speculation_off_leaves_a_prediction_unused(server: Server[AsyncEngine]) -> None:
+    answer = server.openai.chat.completions.create(
+        model=MODEL,
+        messages=QUESTION,
+        max_tokens=20,
+        prediction={"type": "content", "content": "Speculative decoding"},
+        extra_body={"speculation": {"enabled": False}},
+    )
+    assert answer.usage is not None and answer.usage.completion_tokens_details is not None
+    assert answer.usage.completion_tokens_details.accepted_prediction_tokens == 0
+    assert answer.usage.completion_tokens_details.rejected_prediction_tokens == 0
 
 
 def test_logprobs_spell_the_answer(server: Server[AsyncEngine]) -> None:

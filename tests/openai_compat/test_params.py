@@ -97,6 +97,14 @@ def test_a_field_reaches_the_engine(sent: dict[str, Any], expected: dict[str, An
     assert complete(**sent) == [SamplingParams(**({"max_tokens": 16} | expected))]
 
 
+def test_every_choice_gets_the_prediction() -> None:
+    body = msgspec.convert(
+        {"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 3}, ChatCompletionRequest
+    )
+    assert [params.prediction for params in to_sampling_params(body, INFO, prediction=(1, 2))] == [(1, 2)] * 3
+    assert chat()[0].prediction == ()
+
+
 @pytest.mark.parametrize(
     ("sent", "max_tokens"),
     [
@@ -134,7 +142,6 @@ def test_the_first_choice_has_the_requests_seed_and_the_others_their_own() -> No
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
         ({"moderation": {"model": "x"}}, "moderation"),
-        ({"prediction": {"type": "content", "content": "x"}}, "prediction"),
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"function_call": {"name": "f"}}, "function_call"),
         ({"response_format": {"type": "json_object"}}, "response_format"),

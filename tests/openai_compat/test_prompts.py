@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from openai_compat.errors import ApiError, InvalidParameter, UnsupportedParameter
-from openai_compat.prompts import echoed_texts, encode_prompts, render_prompt, template_tools
+from openai_compat.prompts import echoed_texts, encode_prediction, encode_prompts, render_prompt, template_tools
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from tests.fakes import EOS, ByteTokenizer
@@ -134,3 +134,19 @@ def test_echo_gives_each_prompt_back_as_text() -> None:
     assert echoed_texts(completion(["a", "b"], echo=True), TOKENIZER) == ["a", "b"]
     assert echoed_texts(completion([104, 105], echo=True), TOKENIZER) == ["hi"]
     assert echoed_texts(completion("a"), TOKENIZER) == []
+
+
+@pytest.mark.parametrize(
+    "content", ["def f(): ...", [{"type": "text", "text": "def f()"}, {"type": "text", "text": ": ..."}]]
+)
+def test_a_prediction_is_encoded_as_one_text_without_special_tokens(content: Any) -> None:
+    class WithBeginning(ByteTokenizer):
+        def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+            return [EOS] * add_special_tokens + super().encode(text)
+
+    request = chat({"role": "user", "content": "?"}, prediction={"type": "content", "content": content})
+    assert encode_prediction(request, WithBeginning()) == tuple(b"def f(): ...")
+
+
+def test_no_prediction_is_an_empty_one() -> None:
+    assert encode_prediction(chat({"role": "user", "content": "?"}), TOKENIZER) == ()

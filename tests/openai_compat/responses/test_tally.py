@@ -41,6 +41,21 @@ def test_usage_counts_each_prompt_once_with_the_cached_tokens_of_its_first_choic
     assert usage.prompt_tokens_details.cached_tokens == 2 + 1
 
 
+def test_ordinary_speculation_is_no_prediction() -> None:
+    details = tally().usage(4).completion_tokens_details
+    assert (details.accepted_prediction_tokens, details.rejected_prediction_tokens) == (0, 0)
+
+
+def test_prediction_tokens_are_those_of_the_predicted_proposer_over_all_choices() -> None:
+    counted = tally()
+    counted.add(0, output(metrics(10, steps=[("predicted", 16, 9), ("draft", 4, 1), ("predicted", 2, 2)]), 5))
+    counted.add(2, output(metrics(12, steps=[("predicted", 5, 0)]), 1))
+    usage = counted.usage(4)
+    assert usage.completion_tokens_details.accepted_prediction_tokens == 11
+    assert usage.completion_tokens_details.rejected_prediction_tokens == 7 + 5
+    assert usage.completion_tokens == 16, "what was rejected was not emitted"
+
+
 def test_speculation_is_summed_over_choices() -> None:
     report = tally().report().speculation
     assert (report.drafted, report.accepted) == (10, 4)

@@ -80,6 +80,69 @@ def test_speculation_can_be_switched_off_and_tuned_per_request(server: Server[Fa
     assert {name: deep[name] for name in wishes} == wishes
 
 
+PREDICTION: Any = {"type": "content", "content": "You said: hi"}
+
+
+def test_a_prediction_reaches_the_engine_beside_everything_that_openai_refuses_with_it(
+    server: Server[FakeEngine],
+) -> None:
+    answer = server.openai.chat.completions.create(
+        model="model-1",
+        messages=HI,
+        prediction=PREDICTION,
+        n=2,
+        logprobs=True,
+        presence_penalty=0.5,
+        frequency_penalty=0.5,
+        max_completion_tokens=50,
+        tools=[WEATHER],
+        temperature=1.0,
+    )
+    assert len(answer.choices) == 2
+    assert [params.prediction for params in server.engine.params] == [tuple(b"You said: hi")] * 2
+
+
+@pytest.mark.parametrize(
+    ("prediction", "param"),
+    [
+        ("You said: hi", "prediction"),
+        ({"type": "content"}, "prediction.content"),
+        ({"content": "x"}, "prediction.type"),
+        ({"type": "text", "content": "x"}, "prediction.type"),
+        ({"type": "content", "content": 7}, "prediction.content"),
+        ({"type": "content", "content": []}, "prediction.content"),
+        ({"type": "content", "content": [{"type": "image_url"}]}, "prediction.content[0].type"),
+        ({"type": "content", "content": [{"type": "text", "text": 5}]}, "prediction.content[0].text"),
+    ],
+)
+def test_a_bad_prediction_is_named(server: Server[FakeEngine], prediction: Any, param: str) -> None:
+    response = server.chat(prediction=prediction)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert error["param"] == param
+    assert param in error["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_prediction_tokens_are_told_where_a_prediction_was_sent(server: Server[FakeEngine], stream: bool) -> None:
+    def details(**fields: Any) -> Any:
+        if not stream:
+            return server.chat(**fields).json()["usage"]["completion_tokens_details"]
+        text = server.chat(stream=True, stream_options={"include_usage": True}, **fields).text
+        return events(text)[-1]["usage"]["completion_tokens_details"]
+
+    plain, predicted, off = (
+        details(),
+        details(prediction=PREDICTION),
+        details(prediction=PREDICTION, speculation_depth=0),
+    )
+    for none in (plain, off):
+        assert (none["accepted_prediction_tokens"], none["rejected_prediction_tokens"]) == (0, 0)
+    # Steps of 3 tokens for 12 characters and the end, 12 drafted in each.
+    assert predicted["accepted_prediction_tokens"] == 4 * 2
+    assert predicted["rejected_prediction_tokens"] == 5 * 12 - 4 * 2
+
+
 def test_a_bad_depth_is_named_as_it_was_sent(server: Server[FakeEngine]) -> None:
     for fields, param in (
         ({"speculation": {"depth": 17}}, "speculation.depth"),
