@@ -39,10 +39,10 @@ def test_nothing_sent_is_the_engines_default() -> None:
     assert complete() == [SamplingParams(max_tokens=16)]
 
 
-def test_null_is_the_default_for_every_optional_field() -> None:
-    fields = set(ChatCompletionRequest.__struct_fields__) - {"model", "messages"}
+def test_null_is_the_default_for_every_optional_field_but_the_switch_of_mlx_lm() -> None:
+    fields = set(ChatCompletionRequest.__struct_encode_fields__) - {"model", "messages", "draft_model"}
     assert chat(**dict.fromkeys(fields)) == [SamplingParams()]
-    fields = set(CompletionRequest.__struct_fields__) - {"model", "prompt"}
+    fields = set(CompletionRequest.__struct_encode_fields__) - {"model", "prompt", "draft_model"}
     assert complete(**dict.fromkeys(fields)) == [SamplingParams(max_tokens=16)]
 
 
