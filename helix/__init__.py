@@ -43,6 +43,7 @@ from helix.outputs import (
 )
 from helix.sampling_params import MAX_LOGPROBS, SamplingParams
 from helix.stats import EngineStats
+from helix.structured.grammar import Grammar
 
 if TYPE_CHECKING:
     from helix.async_engine import AsyncEngine
@@ -63,6 +64,7 @@ __all__ = [
     "EngineStats",
     "FinishReason",
     "Generation",
+    "Grammar",
     "HelixError",
     "InvalidRequestError",
     "LLMEngine",

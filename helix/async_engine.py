@@ -16,6 +16,7 @@ from helix.outputs import EngineInfo, RequestOutput
 from helix.request import Request
 from helix.sampling_params import SamplingParams
 from helix.stats import EngineStats
+from helix.structured.grammar import Grammar
 from helix.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,14 @@ class AsyncEngine:
     def stats(self) -> EngineStats:
         """Return the engine's live counters."""
         return self._engine.stats()
+
+    def compile_grammar(self, grammar: Grammar) -> None:
+        """Compile a grammar ahead of generate, which then does not wait for it; from any thread.
+
+        Raises:
+            InvalidRequestError: It cannot be enforced; param is "grammar".
+        """
+        self._engine.compile_grammar(grammar)
 
     def generate(
         self,

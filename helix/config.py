@@ -96,7 +96,7 @@ class SchedulerConfig:
         return self.max_num_seqs + self.max_num_waiting
 
 
-SpeculationMethod = Literal["auto", "draft", "ngram", "none"]
+SpeculationMethod = Literal["auto", "draft", "ngram", "grammar", "none"]
 AcceptanceRule = Literal["auto", "match", "rejection"]
 
 
@@ -117,7 +117,8 @@ class SpeculativeConfig:
     """Choose each step's depth, up to speculation_depth, by measured costs and past acceptance, so that speculation
     never costs more than it gives; off: always draft speculation_depth tokens."""
     speculation_method: SpeculationMethod = "auto"
-    """Which proposer guesses: draft (a smaller model), ngram (the request's text), auto (the better one) or none."""
+    """Which proposer guesses: draft (a smaller model), ngram (the request's text), grammar (what has no alternative),
+    auto (the best one) or none."""
     ngram_max: int = 8
     """Longest suffix that the ngram proposer looks up."""
     ngram_min: int = 1

@@ -20,10 +20,13 @@ from helix.scheduler import ScheduledRequest, Scheduler
 from helix.spec_decode.chain import ProposerChain
 from helix.spec_decode.costs import PassCosts
 from helix.spec_decode.draft_model import DraftModelProposer
+from helix.spec_decode.forced_tokens import ForcedTokensProposer
 from helix.spec_decode.ngram import NgramProposer
 from helix.spec_decode.predicted_output import PredictedOutputProposer
 from helix.spec_decode.proposer import Draft, ModelProposer, Proposer
 from helix.stats import EngineStats
+from helix.structured.compiler import GrammarCompiler
+from helix.structured.grammar import Grammar
 from helix.text.stop_strings import StopStringMatcher
 from helix.worker import Worker, load_worker
 
@@ -53,6 +56,7 @@ class LLMEngine:
         self.scheduler = Scheduler(self.config.scheduler, self.block_manager)
         self.sampler = Sampler(self.tokenizer.vocab_size, acceptance_rule=speculative.acceptance_rule)
         copying: list[Proposer] = [
+            ForcedTokensProposer(),
             PredictedOutputProposer(),
             NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max),
         ]
@@ -73,6 +77,7 @@ class LLMEngine:
             draft_costs=draft_costs,
         )
         self.info: EngineInfo = self.worker.info(self.config)
+        self._grammars = GrammarCompiler(self.tokenizer)
         self._streams: dict[str, _TextStream] = {}
         self._stats = EngineStats(num_blocks=pool.num_blocks)
 
@@ -128,7 +133,16 @@ class LLMEngine:
             speculation_depth=depth,
             prediction_depth=prediction_depth,
             cache_salt=cache_salt,
+            grammar=None if params.grammar is None else self._grammars.compile(params.grammar),
         )
+
+    def compile_grammar(self, grammar: Grammar) -> None:
+        """Compile a grammar ahead of make_request, which then finds it ready; from any thread.
+
+        Raises:
+            InvalidRequestError: It cannot be enforced; param is "grammar".
+        """
+        self._grammars.compile(grammar)
 
     def add_request(self, request: Request) -> None:
         """Queue a request.
@@ -273,8 +287,11 @@ class _TextStream:
     def feed(self, token_id: int) -> str:
         """Push a token that was just committed; may finish the request at a stop string."""
         request = self.request
-        if request.finish_reason is FinishReason.STOP and not request.params.include_stop_str_in_output:
-            return ""  # a stop token has no text
+        if request.finish_reason is FinishReason.ABORT:
+            return ""  # its grammar could not be followed
+        is_stop_token = request.finish_reason is FinishReason.STOP and token_id in request.stop_token_ids
+        if is_stop_token and not request.params.include_stop_str_in_output:
+            return ""
         text = self._detokenizer.feed([token_id])
         if request.num_output_tokens < request.params.min_tokens:
             return text

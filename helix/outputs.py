@@ -174,7 +174,8 @@ class RequestOutput:
     """One entry for each of token_ids, or None when none were asked for."""
     finish_reason: FinishReason | None
     stop_reason: str | int | None
-    """The stop string or stop token id that ended the request; None for end of sequence and other reasons."""
+    """The stop string or stop token id that ended the request; why its grammar could not be followed, for one that was
+    aborted for that; None for end of sequence and other reasons."""
     metrics: RequestMetrics
     """Live numbers of the request; final when finish_reason is set."""
 

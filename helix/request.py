@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from helix.outputs import FinishReason, RequestMetrics, TokenLogprob
 from helix.sampling_params import SamplingParams
+from helix.structured.state import GrammarState
 
 
 class RequestStatus(Enum):
@@ -37,6 +38,7 @@ class Request:
         speculation_depth: int = 0,
         prediction_depth: int = 0,
         cache_salt: str | None = None,
+        grammar: GrammarState | None = None,
     ) -> None:
         self.request_id = request_id
         self.params = params
@@ -52,6 +54,8 @@ class Request:
         """Most of them that come from params.prediction, instead of speculation_depth."""
         self.cache_salt = cache_salt
         """Prefix-cache entries are shared only between requests of equal salt."""
+        self.grammar = grammar
+        """How far the committed output has come in params.grammar; the request's own."""
         self.num_prompt_tokens = len(prompt_token_ids)
         self.token_ids = list(prompt_token_ids)
         """Prompt and committed output."""
@@ -98,14 +102,19 @@ class Request:
     def commit_token(self, token_id: int, logprob: TokenLogprob | None = None) -> bool:
         """Append one token and return whether the request goes on.
 
-        Every token, accepted from a draft or drawn, passes here alone, so that end of sequence, stop tokens and
-        max_tokens inside an accepted run cut it exactly where plain decoding would have stopped.
+        Every token, accepted from a draft or drawn, passes here alone, so that end of sequence, stop tokens, the end of
+        the grammar and max_tokens inside an accepted run cut it exactly where plain decoding would have stopped.
+        A grammar that cannot be followed aborts the request; stop_reason then says why.
         """
         self.token_ids.append(token_id)
         if logprob is not None:
             self.output_logprobs.append(logprob)
-        if token_id in self.stop_token_ids and self.num_output_tokens > self.params.min_tokens:
+        if self.grammar is not None and not self.grammar.accept(token_id):
+            self.finish(FinishReason.ABORT, self.grammar.error)
+        elif token_id in self.stop_token_ids and self.num_output_tokens > self.params.min_tokens:
             self.finish(FinishReason.STOP, token_id if token_id in self.params.stop_token_ids else None)
+        elif self.grammar is not None and self.grammar.is_complete:
+            self.finish(FinishReason.STOP)
         elif self.num_output_tokens >= self.max_tokens:
             self.finish(FinishReason.LENGTH)
         return not self.is_finished
@@ -113,9 +122,13 @@ class Request:
     def finish(self, reason: FinishReason, stop_reason: str | int | None = None) -> None:
         """End the request; the scheduler frees its blocks.
 
-        The first reason stays, except that a stop found in the text of the last allowed token beats the length.
+        The first reason stays, except that a stop string in the text of the last token beats the length and the end of
+        a grammar.
         """
-        if self.finish_reason is None or (self.finish_reason is FinishReason.LENGTH and reason is FinishReason.STOP):
+        beats = (
+            reason is FinishReason.STOP and self.finish_reason is not FinishReason.ABORT and self.stop_reason is None
+        )
+        if self.finish_reason is None or beats:
             self.finish_reason = reason
             self.stop_reason = stop_reason
             self.status = RequestStatus.FINISHED

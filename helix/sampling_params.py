@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from helix.config import AcceptanceRule, SpeculationMethod
 from helix.errors import InvalidRequestError
+from helix.structured.grammar import Grammar
 
 MAX_LOGPROBS = 20
 """Most alternatives reported per token, as in OpenAI's API."""
@@ -27,7 +28,7 @@ class SamplingParams:
     max_tokens: int | None = None
     """Most tokens to generate; None: up to the end of the context."""
     min_tokens: int = 0
-    """No end of sequence and no stop token before this many tokens."""
+    """No end of sequence and no stop token before this many tokens, unless grammar leaves nothing else."""
     temperature: float = 1.0
     """0 is greedy."""
     top_p: float = 1.0
@@ -51,13 +52,15 @@ class SamplingParams:
     stop_token_ids: tuple[int, ...] = ()
     """Generation ends at any of these ids, besides the model's own end of sequence."""
     ignore_eos: bool = False
-    """Do not stop at the model's end of sequence."""
+    """Do not stop at the model's end of sequence, except where it ends the grammar."""
     include_stop_str_in_output: bool = False
     """Leave the matched stop string in the text."""
     skip_special_tokens: bool = True
     """Leave special tokens out of the text."""
     logprobs: int | None = None
     """Alternatives to report per token, 0 to 20; None: no logprobs at all."""
+    grammar: Grammar | None = None
+    """What the answer has to look like; None: anything. An answer cut by max_tokens or stop is the beginning of one."""
     speculation_depth: int | None = None
     """Draft tokens per step; None: the engine's; 0: no speculation for this request."""
     speculation_method: SpeculationMethod | None = None

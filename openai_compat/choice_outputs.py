@@ -9,7 +9,7 @@ from typing import Self
 
 from helix import FinishReason, RequestOutput, SamplingParams
 from openai_compat.engine import Engine
-from openai_compat.errors import GenerationAborted, InvalidParameter
+from openai_compat.errors import GenerationAborted, GrammarFailed, InvalidParameter
 
 
 class ChoiceOutputs:
@@ -65,7 +65,7 @@ class ChoiceOutputs:
         taken = sorted(((self._fetches.pop(task), task.result()) for task in done), key=lambda item: item[0])
         for index, output in taken:
             if output.finish_reason is FinishReason.ABORT:
-                raise GenerationAborted
+                raise GenerationAborted if output.stop_reason is None else GrammarFailed(str(output.stop_reason))
             if output.is_finished:
                 del self._running[index]
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-from helix import EngineInfo, EngineStats, RequestOutput, SamplingParams
+from helix import EngineInfo, EngineStats, Grammar, RequestOutput, SamplingParams
 
 
 class ChatTokenizer(Protocol):
@@ -74,6 +74,10 @@ class Engine(Protocol):
 
     def shutdown(self) -> None:
         """Stop serving; may block."""
+        ...
+
+    def compile_grammar(self, grammar: Grammar) -> None:
+        """Make a grammar ready for generate; may take seconds, and raises InvalidRequestError where it is refused."""
         ...
 
     def generate(

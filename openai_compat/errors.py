@@ -92,6 +92,13 @@ class GenerationAborted(ApiError):
         super().__init__(503, "The request was aborted by the server.", type=SERVER, code="request_aborted")
 
 
+class GrammarFailed(ApiError):
+    """An answer's grammar turned out, while it was written, to be too complex or to have no way on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(400, f"The answer's grammar cannot be followed: {reason}.", code="grammar_failed")
+
+
 def _invalid_request(error: InvalidRequestError) -> ApiError:
     return ApiError(400, str(error), param=error.param, code="invalid_value" if error.param else None)
 

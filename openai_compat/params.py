@@ -17,6 +17,7 @@ from openai_compat.schemas.extension import SpeculationOptions
 from openai_compat.schemas.sampling import SamplingFields
 from openai_compat.schemas.tools import CustomTool
 from openai_compat.speculation import speculation_of
+from openai_compat.structured_output import grammar_fields, grammar_of
 from openai_compat.tool_calls.hermes import CLOSE
 
 T = TypeVar("T")
@@ -76,15 +77,16 @@ def named_as_sent(request: SamplingFields) -> Iterator[None]:
     except InvalidRequestError as error:
         sent = _names_as_sent(request).get(error.param or "")
         if sent is not None and error.param is not None:
-            error.args = (str(error).replace(f"{error.param} ", f"{sent} "),)
+            error.args = (str(error).replace(f"{error.param} ", f"{sent} ", 1),)
             error.param = sent
         raise
 
 
 def _names_as_sent(request: SamplingFields) -> dict[str, str]:
+    names = dict(zip(("grammar",), grammar_fields(request), strict=False))
     if not isinstance(request, ChatCompletionRequest):
-        return {"messages": "prompt", "prompt_token_ids": "prompt"}
-    names = {name: f"chat_template_kwargs.{name}" for name in request.chat_template_kwargs or ()}
+        return names | {"messages": "prompt", "prompt_token_ids": "prompt"}
+    names |= {name: f"chat_template_kwargs.{name}" for name in request.chat_template_kwargs or ()}
     names |= {"logprobs": "top_logprobs", "prompt": "messages", "prompt_token_ids": "messages"}
     if request.max_completion_tokens is not None:
         names["max_tokens"] = "max_completion_tokens"
@@ -94,10 +96,6 @@ def _names_as_sent(request: SamplingFields) -> dict[str, str]:
 def _chat_params(request: ChatCompletionRequest, info: EngineInfo) -> SamplingParams:
     _refuse(request, _REFUSED_IN_CHAT)
     _check_tools(request)
-    if request.response_format is not None and request.response_format.type != "text":
-        raise UnsupportedParameter(
-            "response_format", f"response_format of type '{request.response_format.type}' is not supported."
-        )
     if request.top_logprobs is not None and not request.logprobs:
         raise InvalidParameter("top_logprobs", "top_logprobs is only allowed when logprobs is true.")
     max_tokens = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
@@ -156,6 +154,7 @@ def _params(
         include_stop_str_in_output=_or(request.include_stop_str_in_output, False),
         skip_special_tokens=_or(request.skip_special_tokens, True),
         logprobs=logprobs,
+        grammar=grammar_of(request),
         speculation_depth=speculation.depth,
         speculation_method=speculation.method,
         speculation_adaptive=options.adaptive,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,15 @@ class Service:
     engine: Engine
     models: ServedModels
     config: ServerConfig
+
+    async def compile_grammar(self, params: SamplingParams) -> None:
+        """Make the grammar of a request ready on a thread, so that a large one holds nobody else up.
+
+        Raises:
+            InvalidRequestError: It cannot be enforced.
+        """
+        if params.grammar is not None:
+            await asyncio.to_thread(self.engine.compile_grammar, params.grammar)
 
     def answer(
         self,

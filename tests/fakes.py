@@ -15,6 +15,7 @@ from helix import (
     EngineInfo,
     EngineStats,
     FinishReason,
+    Grammar,
     InvalidRequestError,
     RequestMetrics,
     RequestOutput,
@@ -126,6 +127,7 @@ class FakeEngine:
         """Steps after which every request dies."""
         self.prompts: list[str] = []
         self.params: list[SamplingParams] = []
+        self.compiled: list[Grammar] = []
         self.running: set[str] = set()
         self.aborted: list[str] = []
 
@@ -142,6 +144,11 @@ class FakeEngine:
         if request_id in self.running:
             self.running.discard(request_id)
             self.aborted.append(request_id)
+
+    def compile_grammar(self, grammar: Grammar) -> None:
+        if "!refuse!" in grammar.text:
+            raise InvalidRequestError("grammar cannot be enforced: grammar is refused", param="grammar")
+        self.compiled.append(grammar)
 
     def generate(
         self, prompt_token_ids: Sequence[int], params: SamplingParams, *, request_id: str | None = None

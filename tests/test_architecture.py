@@ -13,11 +13,11 @@ ROOT = Path(__file__).parent.parent
 # A module may import from its own layer and those before it.
 HELIX_LAYERS = [
     ["helix.errors"],
-    ["helix.config"],
-    ["helix.sampling_params", "helix.outputs"],
+    ["helix.config", "helix.structured.grammar"],
+    ["helix.sampling_params", "helix.outputs", "helix.structured.state"],
     ["helix.request", "helix.stats", "helix.generation_config"],
     ["helix.kv_cache.block_manager", "helix.text"],
-    ["helix.scheduler"],
+    ["helix.scheduler", "helix.structured.compiler"],
     ["helix.spec_decode.proposer"],
     ["helix.spec_decode.costs", "helix.spec_decode.experience", "helix.spec_decode.choice"],
     ["helix.spec_decode.depth"],
@@ -34,7 +34,13 @@ HELIX_LAYERS = [
         "helix.model.linear",
         "helix.model.loading_bar",
     ],
-    ["helix.sampling.sampler", "helix.model.batch", "helix.spec_decode.ngram", "helix.spec_decode.predicted_output"],
+    [
+        "helix.sampling.sampler",
+        "helix.model.batch",
+        "helix.spec_decode.ngram",
+        "helix.spec_decode.predicted_output",
+        "helix.spec_decode.forced_tokens",
+    ],
     ["helix.model.families", "helix.model.attention"],
     ["helix.demo"],
     ["helix.model.loader"],
@@ -84,7 +90,7 @@ def test_a_module_imports_only_from_its_layer_and_those_below(module: str) -> No
 
 
 def test_every_module_has_a_layer() -> None:
-    packages = {"helix", "helix.kv_cache", "helix.model", "helix.sampling", "helix.spec_decode"}
+    packages = {"helix", "helix.kv_cache", "helix.model", "helix.sampling", "helix.spec_decode", "helix.structured"}
     assert [name for name in MODULES if _layer(name) is None and name not in packages] == []
 
 

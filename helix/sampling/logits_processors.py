@@ -1,7 +1,8 @@
 """Penalties, bias, masks, temperature, top-k, top-p and min-p as pure functions on rows of logits.
 
 They run in one order, here from top to bottom, for plain and verified rows alike: logit_bias, presence and frequency
-penalty, repetition penalty, forbidden tokens, temperature, top-k, top-p, min-p. Log probabilities are taken before.
+penalty, repetition penalty, forbidden tokens, grammar, temperature, top-k, top-p, min-p. Log probabilities are taken
+before.
 What concerns few tokens of a row comes as entries: parallel tensors of row, token id and value, each (row, token id)
 at most once. Every row's result is independent of the rows beside it.
 """
@@ -54,6 +55,15 @@ def forbid_tokens(
 ) -> Tensor:  # [num_rows, vocab_size] float32
     """Set the logits named by the entries to minus infinity."""
     return logits.index_put((rows, token_ids), logits.new_tensor(-torch.inf))
+
+
+def keep_tokens(
+    logits: Tensor,  # [num_rows, vocab_size] float32
+    rows: Tensor,  # [num_kept_rows] int64
+    allowed: Tensor,  # [num_kept_rows, vocab_size] bool
+) -> Tensor:  # [num_rows, vocab_size] float32
+    """Set the logits of these rows to minus infinity wherever they are not allowed."""
+    return logits.index_put((rows,), logits[rows].masked_fill(~allowed, -torch.inf))
 
 
 def apply_temperature(

@@ -19,6 +19,7 @@ from helix.sampling_params import SamplingParams
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,17 @@ class RowSpan:
     @property
     def is_edited(self) -> bool:
         """Whether anything but temperature and truncation changes its logits."""
-        return self.is_penalised or bool(self.params.logit_bias) or self.first_position < self.params.min_tokens
+        return (
+            self.is_penalised
+            or bool(self.params.logit_bias)
+            or self.first_position < self.params.min_tokens
+            or self.request.grammar is not None
+        )
+
+    def early_stops(self, vocab_size: int) -> tuple[range, list[int]]:
+        """Return its first rows, where min_tokens are not reached, and the tokens that would end the request there."""
+        stop_token_ids = [token_id for token_id in self.request.stop_token_ids if 0 <= token_id < vocab_size]
+        return self.rows[: max(0, self.params.min_tokens - self.first_position)], stop_token_ids
 
 
 def positions(spans: Sequence[RowSpan]) -> Ints:  # [num_rows]
@@ -128,6 +139,13 @@ class ForbiddenEntries(NamedTuple):
     token_ids: Ints
 
 
+class AllowedTokens(NamedTuple):
+    """The arguments of keep_tokens."""
+
+    rows: Ints
+    allowed: Bools  # [len(rows), vocab_size]
+
+
 def bias_entries(spans: Sequence[RowSpan], vocab_size: int) -> BiasEntries | None:
     """Return the logit_bias of all rows, or None if no request has any."""
     parts = []
@@ -146,14 +164,39 @@ def penalty_entries(spans: Sequence[RowSpan], vocab_size: int) -> PenaltyEntries
 
 
 def forbidden_entries(spans: Sequence[RowSpan], vocab_size: int) -> ForbiddenEntries | None:
-    """Return the tokens that would end a request before its min_tokens, or None if there are none."""
+    """Return the tokens that would end a request before its min_tokens, or None if there are none.
+
+    Requests with a grammar are left out: allowed_tokens knows theirs.
+    """
     parts = []
     for span in spans:
-        early = span.rows[: max(0, span.params.min_tokens - span.first_position)]
-        stop_token_ids = [token_id for token_id in span.request.stop_token_ids if 0 <= token_id < vocab_size]
-        if early and stop_token_ids:
+        early, stop_token_ids = span.early_stops(vocab_size)
+        if early and stop_token_ids and span.request.grammar is None:
             parts.append(_product(early, stop_token_ids))
     return ForbiddenEntries(*map(np.concatenate, zip(*parts, strict=True))) if parts else None
+
+
+def allowed_tokens(spans: Sequence[RowSpan], vocab_size: int) -> AllowedTokens | None:
+    """Return what grammars leave of each row of their requests, or None if no request has any.
+
+    Tokens that would end a request before its min_tokens are taken out as well, except where nothing else is left: then
+    the grammar wins. Behind a drafted token that its grammar refuses rows have no meaning, and everything is allowed.
+    """
+    constrained = [(span, span.request.grammar) for span in spans if span.request.grammar is not None]
+    if not constrained:
+        return None
+    masks = np.stack([mask for span, grammar in constrained for mask in grammar.masks(span.drafted, span.skip)])
+    allowed = np.unpackbits(masks, axis=1, count=vocab_size, bitorder="little").view(np.bool_)
+    row = 0
+    for span, _ in constrained:
+        early, stop_token_ids = span.early_stops(vocab_size)
+        rest = allowed[row : row + len(early)].copy()
+        rest[:, stop_token_ids] = False
+        allowed[row : row + len(early)] = np.where(
+            rest.any(axis=1, keepdims=True), rest, allowed[row : row + len(early)]
+        )
+        row += span.num_rows
+    return AllowedTokens(row_numbers([span for span, _ in constrained]), allowed)
 
 
 def _penalties_of(span: RowSpan, vocab_size: int) -> PenaltyEntries:

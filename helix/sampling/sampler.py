@@ -20,12 +20,14 @@ from helix.sampling.logits_processors import (
     apply_temperature,
     every_token,
     forbid_tokens,
+    keep_tokens,
     top_tokens,
     truncate,
 )
 from helix.sampling.noise import Stream, gumbel_noise, uniform
 from helix.sampling.rows import (
     RowSpan,
+    allowed_tokens,
     bias_entries,
     floats,
     forbidden_entries,
@@ -151,7 +153,7 @@ class Sampler:
         return logits[:, : self.vocab_size].float()
 
     def _process(self, logits: Tensor, spans: Sequence[RowSpan]) -> Tensor:  # [num_rows, vocab_size] float32
-        """Apply what edits single tokens: bias, penalties and forbidden tokens; never in place."""
+        """Apply what edits single tokens: bias, penalties, forbidden tokens and grammars; never in place."""
         edited = [span for span in spans if span.is_edited]
         device = logits.device
         if bias := bias_entries(edited, self.vocab_size):
@@ -160,6 +162,8 @@ class Sampler:
             logits = apply_penalties(logits, *_to_device(penalties, device))
         if forbidden := forbidden_entries(edited, self.vocab_size):
             logits = forbid_tokens(logits, *_to_device(forbidden, device))
+        if allowed := allowed_tokens(edited, self.vocab_size):
+            logits = keep_tokens(logits, *_to_device(allowed, device))
         return logits
 
     def _match(self, logits: Tensor, spans: Sequence[RowSpan]) -> dict[int, list[int]]:

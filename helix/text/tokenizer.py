@@ -52,6 +52,8 @@ class Tokenizer:
         """Number of ids that mean something, added tokens included: the largest id plus one."""
         own_eos = tokenizer.eos_token_id
         self.eos_token_ids = frozenset(eos_token_ids) | (frozenset() if own_eos is None else {own_eos})
+        self.is_context_free = self._vocabulary.is_context_free
+        """Whether every text is its tokens' bytes, one after another."""
         self.bos_token_id: int | None = tokenizer.bos_token_id
         self.has_chat_template = bool(tokenizer.chat_template)
         self._prefix, self._suffix = _special_frame(backend)

@@ -35,6 +35,7 @@ class ChatController(Controller):
         prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer)
         params = to_sampling_params(body, engine.info, prediction=prediction)
         with named_as_sent(body):
+            await service.compile_grammar(params[0])
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
             answer = service.answer(
                 "chatcmpl",

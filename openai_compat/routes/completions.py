@@ -31,6 +31,7 @@ class CompletionsController(Controller):
         engine = service.engine
         params = to_sampling_params(body, engine.info)
         with named_as_sent(body):
+            await service.compile_grammar(params[0])
             prompts = await asyncio.to_thread(encode_prompts, body, engine.tokenizer)
             answer = service.answer("cmpl", body, prompts, params[0])
             outputs = ChoiceOutputs(engine, prompts, params, answer.id)

@@ -13,11 +13,20 @@ from openai_compat.schemas.tools import Tool, ToolChoiceMode
 from openai_compat.schemas.usage import Usage
 
 
+class JsonSchemaFormat(Struct, kw_only=True):
+    """A schema that the answer must satisfy."""
+
+    name: Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]{1,64}$")]
+    description: str | None = None
+    schema: dict[str, Any] | UnsetType = UNSET
+    strict: bool | None = None
+
+
 class ResponseFormat(Struct, kw_only=True):
     """What the answer must look like."""
 
     type: Literal["text", "json_object", "json_schema"]
-    json_schema: Any = None
+    json_schema: JsonSchemaFormat | None = None
 
 
 class Prediction(Struct, kw_only=True):

@@ -14,8 +14,10 @@ from helix.engine import LLMEngine
 from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.outputs import FinishReason
 from helix.sampling_params import SamplingParams
+from helix.structured.grammar import Grammar
 from helix.text.tokenizer import Tokenizer
 from tests.engines import VOCAB_SIZE, make_engine
+from tests.grammars import TOKENS, TextTokenizer
 from tests.helix.text.conftest import sentencepiece, wordpiece
 from tests.models import tiny_llama
 
@@ -166,3 +168,32 @@ def test_a_pool_with_nothing_cached_grows_no_garbage() -> None:
     stats = engine.stats()
     assert (stats.num_running, stats.num_waiting, stats.num_free_blocks) == (0, 0, stats.num_blocks)
     assert stats.num_finished == 15
+
+
+def test_a_grammar_is_compiled_when_the_request_is_made_and_can_be_before() -> None:
+    engine = make_engine(tiny_llama(vocab_size=len(TOKENS)), tokenizer=TextTokenizer())
+    for bad in (Grammar.regex("("), Grammar.json_schema({"not": {}})):
+        with pytest.raises(InvalidRequestError) as early:
+            engine.compile_grammar(bad)
+        with pytest.raises(InvalidRequestError) as late:
+            engine.make_request([5], SamplingParams(grammar=bad))
+        assert early.value.param == late.value.param == "grammar"
+    good = Grammar.choice(["ab", "12"])
+    engine.compile_grammar(good)
+    first, second = (engine.make_request([5], SamplingParams(grammar=good)).grammar for _ in range(2))
+    assert first is not None and first is not second
+
+
+@pytest.mark.parametrize("depth", [0, 4])
+def test_a_grammar_that_leads_nowhere_ends_its_request_and_no_other(depth: int) -> None:
+    """Its vocabulary cannot spell Greek, which shows behind forty letters."""
+    engine = make_engine(tiny_llama(vocab_size=len(TOKENS)), tokenizer=TextTokenizer(), speculation_depth=depth)
+    grammars = [Grammar.regex("[ab]{40}(\u03b1|\u03b2)"), Grammar.regex("[ab]{40}")]
+    failed, whole = (
+        engine.generate([[5, 6]], SamplingParams(temperature=0, grammar=grammar))[0] for grammar in grammars
+    )
+    assert failed.finish_reason is FinishReason.ABORT
+    assert "no token" in str(failed.stop_reason)
+    assert whole.finish_reason is FinishReason.STOP
+    assert failed.text == whole.text, "the token behind the dead end is not shown"
+    assert engine.stats().num_free_blocks == engine.stats().num_blocks

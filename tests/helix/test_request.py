@@ -7,6 +7,8 @@ from typing import Any
 from helix.outputs import FinishReason
 from helix.request import Request
 from helix.sampling_params import SamplingParams
+from helix.structured.grammar import Grammar
+from tests.grammars import END, TextTokenizer, begin
 
 
 def _request(max_tokens: int = 5, **params: Any) -> Request:
@@ -45,3 +47,41 @@ def test_max_tokens_finishes_with_length_and_a_stop_in_the_same_token_wins() -> 
     assert (request.finish_reason, request.stop_reason) == (FinishReason.STOP, "word")
     request.finish(FinishReason.ABORT)
     assert (request.finish_reason, request.stop_reason) == (FinishReason.STOP, "word")
+
+
+def _constrained(grammar: Grammar, **params: Any) -> Request:
+    return Request(
+        "r",
+        [1, 2],
+        SamplingParams(**params),
+        seed=0,
+        eos_token_ids=frozenset({END}),
+        max_tokens=3,
+        grammar=begin(grammar),
+    )
+
+
+def test_the_end_of_the_grammar_finishes_with_stop_even_in_the_last_token() -> None:
+    request = _constrained(Grammar.choice(["12 12"]))
+    first, blank, last = TextTokenizer().encode("12 12")
+    assert request.commit_token(first)
+    assert request.commit_token(blank)
+    assert not request.commit_token(last)
+    assert (request.finish_reason, request.stop_reason) == (FinishReason.STOP, None)
+    request.finish(FinishReason.STOP, "2")
+    assert request.stop_reason == "2", "a stop string in the last token's text is the reason"
+
+
+def test_an_end_of_sequence_that_the_grammar_allows_finishes_whatever_else_is_asked() -> None:
+    for params in ({"ignore_eos": True}, {"min_tokens": 3}):
+        request = _constrained(Grammar.regex("[0-9]+"), **params)
+        assert request.commit_token(TextTokenizer().encode("12")[0])
+        assert not request.commit_token(END)
+        assert request.finish_reason is FinishReason.STOP
+
+
+def test_a_token_that_the_grammar_refuses_aborts() -> None:
+    request = _constrained(Grammar.regex("[0-9]+"))
+    assert not request.commit_token(TextTokenizer().encode("x")[0])
+    assert request.finish_reason is FinishReason.ABORT
+    assert request.grammar is not None and request.stop_reason == request.grammar.error

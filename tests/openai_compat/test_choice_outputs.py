@@ -11,7 +11,7 @@ import pytest
 
 from helix import EngineBusyError, EngineDeadError, FinishReason, RequestMetrics, RequestOutput, SamplingParams
 from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.errors import GenerationAborted, InvalidParameter
+from openai_compat.errors import ApiError, GenerationAborted, GrammarFailed, InvalidParameter
 from tests.fakes import FakeEngine
 
 PROMPTS = [[97], [98]]
@@ -92,13 +92,14 @@ def test_a_refused_choice_takes_the_others_with_it() -> None:
     run(test)
 
 
-def test_an_abort_by_the_engine_is_an_error() -> None:
+@pytest.mark.parametrize(("why", "kind"), [(None, GenerationAborted), ("it is too complex", GrammarFailed)])
+def test_an_abort_by_the_engine_is_an_error(why: str | None, kind: type[ApiError]) -> None:
     class Aborting(FakeEngine):
         async def _play(self, request_id: str, *rest: Any) -> AsyncIterator[RequestOutput]:
-            yield RequestOutput(request_id, "", (), None, FinishReason.ABORT, None, RequestMetrics(arrival_s=0))
+            yield RequestOutput(request_id, "", (), None, FinishReason.ABORT, why, RequestMetrics(arrival_s=0))
 
     async def test() -> None:
-        with pytest.raises(GenerationAborted), ChoiceOutputs(started(Aborting()), PROMPTS, PARAMS, "a") as outputs:
+        with pytest.raises(kind, match=why), ChoiceOutputs(started(Aborting()), PROMPTS, PARAMS, "a") as outputs:
             await outputs.take()
 
     run(test)

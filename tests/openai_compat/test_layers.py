@@ -11,7 +11,17 @@ import openai_compat
 LAYERS = [
     {"schemas", "config", "engine"},
     {"errors", "tool_calls"},
-    {"sse", "body", "auth", "request_ids", "served_models", "speculation", "prompts", "choice_outputs"},
+    {
+        "sse",
+        "body",
+        "auth",
+        "request_ids",
+        "served_models",
+        "speculation",
+        "prompts",
+        "structured_output",
+        "choice_outputs",
+    },
     {"params"},
     {"responses"},
     {"service", "delivery"},

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from helix import EngineInfo, InvalidRequestError, SamplingParams
+from helix import EngineInfo, Grammar, InvalidRequestError, SamplingParams
 from openai_compat.errors import ApiError, UnsupportedParameter
 from openai_compat.params import SMALLEST_TOP_P, choice_seed, named_as_sent, to_sampling_params
 from openai_compat.schemas.chat import ChatCompletionRequest
@@ -90,6 +90,7 @@ def test_the_models_own_defaults_apply_where_the_request_is_silent(sent: dict[st
         ({"skip_special_tokens": False}, {"skip_special_tokens": False}),
         ({"speculation": {"depth": 2, "method": "ngram"}}, {"speculation_depth": 2, "speculation_method": "ngram"}),
         ({"speculation_depth": 0}, {"speculation_depth": 0}),
+        ({"guided_regex": "[a-z]+"}, {"grammar": Grammar.regex("[a-z]+")}),
     ],
 )
 def test_a_field_reaches_the_engine(sent: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -144,8 +145,8 @@ def test_the_first_choice_has_the_requests_seed_and_the_others_their_own() -> No
         ({"moderation": {"model": "x"}}, "moderation"),
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"function_call": {"name": "f"}}, "function_call"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
-        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
+        ({"response_format": {"type": "json_object"}, "tools": [TOOL]}, "response_format"),
+        ({"guided_regex": "a", "tools": [TOOL], "tool_choice": "auto"}, "guided_regex"),
         ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
         ({"tools": [TOOL, {"type": "custom", "custom": {}}]}, "tools[1].type"),
@@ -221,6 +222,17 @@ def test_errors_of_a_completion_speak_of_its_prompt() -> None:
     with pytest.raises(InvalidRequestError) as caught, named_as_sent(body):
         raise InvalidRequestError("messages is bad", param="messages")
     assert (caught.value.param, str(caught.value)) == ("prompt", "prompt is bad")
+
+
+def test_errors_of_the_grammar_speak_of_the_field_it_came_from() -> None:
+    for field, value in {"guided_regex": "(", "response_format": {"type": "json_object"}}.items():
+        fields = {"model": "m", "messages": [{"role": "user", "content": "hi"}], field: value}
+        with (
+            pytest.raises(InvalidRequestError) as caught,
+            named_as_sent(msgspec.convert(fields, ChatCompletionRequest)),
+        ):
+            raise InvalidRequestError("grammar is bad: lark grammar too deep", param="grammar")
+        assert (caught.value.param, str(caught.value)) == (field, f"{field} is bad: lark grammar too deep")
 
 
 def test_errors_of_the_template_speak_of_its_variables() -> None:

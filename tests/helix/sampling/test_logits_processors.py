@@ -15,6 +15,7 @@ from helix.sampling.logits_processors import (
     best_tokens,
     every_token,
     forbid_tokens,
+    keep_tokens,
     top_tokens,
     truncate,
 )
@@ -94,6 +95,20 @@ def test_forbidden_tokens_have_probability_zero() -> None:
     result = forbid_tokens(logits, rows, token_ids)
     assert (result.softmax(-1)[rows, token_ids] == 0).all()
     assert int(result.isinf().sum()) == len(rows)
+
+
+def test_kept_tokens_are_all_that_is_left_of_their_rows() -> None:
+    logits = random_logits(8)
+    before, rows = logits.clone(), torch.tensor([4, 1])
+    allowed = torch.rand(2, VOCAB_SIZE, generator=torch.Generator().manual_seed(1)) < 0.3
+    result = keep_tokens(logits, rows, allowed)
+    assert torch.equal(logits, before)
+    for row in range(NUM_ROWS):
+        if row not in (4, 1):
+            assert torch.equal(result[row], before[row])
+    for number, row in enumerate((4, 1)):
+        assert torch.equal(result[row][allowed[number]], before[row][allowed[number]])
+        assert (result[row][~allowed[number]] == -torch.inf).all()
 
 
 @pytest.mark.parametrize("temperature", [1e-45, 1e-20, 0.01, 1.0, 2.0, 1e30])

@@ -7,6 +7,7 @@ import pytest
 from helix.request import Request
 from helix.sampling.rows import (
     RowSpan,
+    allowed_tokens,
     bias_entries,
     floats,
     forbidden_entries,
@@ -17,6 +18,8 @@ from helix.sampling.rows import (
     seeds,
 )
 from helix.sampling_params import SamplingParams
+from helix.structured.grammar import Grammar
+from tests.grammars import END, OTHER_END, TOKENS, TextTokenizer, begin
 
 VOCAB_SIZE = 10
 
@@ -102,3 +105,63 @@ def test_a_request_that_edits_no_logits_brings_no_entries(params: dict[str, Any]
     assert bias_entries([span], VOCAB_SIZE) is None
     assert penalty_entries([span], VOCAB_SIZE) is None
     assert forbidden_entries([span], VOCAB_SIZE) is None
+
+
+DIGITS = Grammar.regex("[0-9]+")
+WORD = Grammar.choice(["ab"])
+DIGIT_IDS = {i for i, token in enumerate(TOKENS) if token.isdigit()}
+
+
+def constrained(grammar: Grammar, text: str = "", **params: Any) -> Request:
+    request = Request(
+        "g",
+        [5, 6],
+        SamplingParams(grammar=grammar, **params),
+        seed=0,
+        eos_token_ids=frozenset({END, OTHER_END}),
+        max_tokens=20,
+        grammar=begin(grammar),
+    )
+    for token_id in TextTokenizer().encode(text):
+        request.commit_token(token_id)
+    return request
+
+
+def rows_of(*spans: RowSpan) -> dict[int, set[int]]:
+    """Return the allowed token ids of each constrained row."""
+    entries = allowed_tokens(spans, len(TOKENS))
+    assert entries is not None
+    assert entries.allowed.shape == (len(entries.rows), len(TOKENS))
+    return {int(row): set(mask.nonzero()[0].tolist()) for row, mask in zip(entries.rows, entries.allowed, strict=True)}
+
+
+def test_each_row_allows_what_its_grammar_allows_behind_the_tokens_before_it() -> None:
+    ids = TextTokenizer().encode("12x3")
+    free = make_request()
+    rows = rows_of(RowSpan(constrained(DIGITS), ids, 0), RowSpan(free, [3], 5), RowSpan(constrained(WORD), [], 7))
+    assert rows == {
+        0: DIGIT_IDS,
+        1: DIGIT_IDS | {END, OTHER_END},
+        2: set(range(len(TOKENS))),  # behind the refused x
+        3: set(range(len(TOKENS))),
+        7: set(TextTokenizer().encode("ab")),
+    }
+    assert allowed_tokens([RowSpan(free, [3], 0)], len(TOKENS)) is None
+
+
+def test_skipped_tokens_are_behind_the_first_row() -> None:
+    drafted = TextTokenizer().encode("12")
+    assert rows_of(RowSpan(constrained(DIGITS), drafted, 4, skip=1)) == {4: DIGIT_IDS | {END, OTHER_END}}
+
+
+def test_min_tokens_take_ends_out_of_early_rows_and_leave_none_empty() -> None:
+    ids = TextTokenizer().encode("1212")
+    assert rows_of(RowSpan(constrained(DIGITS, "12", min_tokens=3), ids, 0)) == {
+        0: DIGIT_IDS,
+        1: DIGIT_IDS,
+        2: DIGIT_IDS | {END, OTHER_END},
+    }
+    stops = tuple(DIGIT_IDS)
+    only_ends = rows_of(RowSpan(constrained(DIGITS, "12", min_tokens=3, stop_token_ids=stops), [], 0))
+    assert only_ends == {0: DIGIT_IDS | {END, OTHER_END}}, "the grammar wins"
+    assert forbidden_entries([RowSpan(constrained(DIGITS, min_tokens=3), [], 0)], len(TOKENS)) is None

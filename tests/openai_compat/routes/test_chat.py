@@ -413,3 +413,23 @@ def test_an_engine_that_dies_in_a_stream_is_an_error_event(server: Server[FakeEn
             received.append(chunk.choices[0].delta.content)
     assert "".join(text or "" for text in received) == "You sa"
     assert caught.value.code == "engine_dead"
+
+
+def test_a_grammar_is_compiled_before_the_request_runs(server: Server[FakeEngine]) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    assert server.chat(response_format=wanted, n=2).status_code == 200
+    (grammar,) = server.engine.compiled
+    assert json.loads(grammar.text) == schema
+    assert [params.grammar for params in server.engine.params] == [grammar] * 2
+
+
+def test_a_grammar_that_is_refused_names_the_field(server: Server[FakeEngine]) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"not": "!refuse!"}}}
+    for stream in (False, True):
+        response = server.chat(response_format=wanted, stream=stream)
+        assert response.status_code == 400
+        error = response.json()["error"]
+        assert error["param"] == "response_format"
+        assert error["message"] == "response_format cannot be enforced: grammar is refused"
+    assert server.engine.params == []

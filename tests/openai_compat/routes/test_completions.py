@@ -139,3 +139,9 @@ def test_a_missing_prompt_is_named(server: Server[FakeEngine]) -> None:
     response = server.http.post("/v1/completions", json={"model": "model-1"})
     assert response.status_code == 400
     assert response.json()["error"]["param"] == "prompt"
+
+
+def test_a_completion_may_have_a_grammar_too(server: Server[FakeEngine]) -> None:
+    assert server.complete(guided_regex="[a-z]+").status_code == 200
+    assert [grammar.text for grammar in server.engine.compiled] == ["[a-z]+"]
+    assert server.complete(guided_regex="!refuse!").json()["error"]["param"] == "guided_regex"

@@ -1,0 +1,64 @@
+"""The request's wishes about the form of the answer become a grammar."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from helix import Grammar
+from openai_compat.errors import InvalidParameter, UnsupportedParameter
+from openai_compat.prompts import template_tools
+from openai_compat.schemas.chat import ChatCompletionRequest, ResponseFormat
+from openai_compat.schemas.sampling import SamplingFields
+
+
+def grammar_of(request: SamplingFields) -> Grammar | None:
+    """Return what the answer has to look like, or None for anything.
+
+    A schema holds whether it is called strict or not.
+
+    Raises:
+        InvalidParameter: Several fields ask for a form, or a schema is missing.
+        UnsupportedParameter: The model may call tools as well.
+        InvalidRequestError: The description is too long or no schema; param is "grammar", as the engine calls it.
+    """
+    fields = grammar_fields(request)
+    if not fields:
+        return None
+    if len(fields) > 1:
+        raise InvalidParameter(fields[1], f"{fields[1]} is not allowed together with {fields[0]}.")
+    if isinstance(request, ChatCompletionRequest) and template_tools(request):
+        raise UnsupportedParameter(
+            fields[0], f"{fields[0]} is not supported while the model may call tools; send tool_choice 'none'."
+        )
+    if request.guided_json is not None:
+        return Grammar.json_schema(request.guided_json)
+    if request.guided_regex is not None:
+        return Grammar.regex(request.guided_regex)
+    if request.guided_choice is not None:
+        return Grammar.choice(request.guided_choice)
+    if request.guided_grammar is not None:
+        return Grammar.lark(request.guided_grammar)
+    assert isinstance(request, ChatCompletionRequest), "only a chat has a response_format"
+    assert request.response_format is not None, "grammar_fields found it"
+    return _of_response_format(request.response_format)
+
+
+def grammar_fields(request: SamplingFields) -> list[str]:
+    """Return the fields that ask for a form, as the client wrote them."""
+    names = ["guided_json", "guided_regex", "guided_choice", "guided_grammar"]
+    fields = [name for name in names if getattr(request, name) is not None]
+    if isinstance(request, ChatCompletionRequest):
+        response_format = request.response_format
+        if response_format is not None and response_format.type != "text":
+            fields.insert(0, "response_format")
+    return fields
+
+
+def _of_response_format(response_format: ResponseFormat) -> Grammar:
+    if response_format.type == "json_object":
+        return Grammar.json_object()
+    described = response_format.json_schema
+    if described is None or described.schema is UNSET:
+        missing = "response_format.json_schema" + ("" if described is None else ".schema")
+        raise InvalidParameter(missing, f"Missing required parameter: '{missing}'.")
+    return Grammar.json_schema(described.schema)
