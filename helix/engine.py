@@ -23,6 +23,7 @@ from helix.spec_decode.draft_model import DraftModelProposer
 from helix.spec_decode.ngram import NgramProposer
 from helix.spec_decode.predicted_output import PredictedOutputProposer
 from helix.spec_decode.proposer import Draft, ModelProposer, Proposer
+from helix.spec_decode.suffix import SuffixProposer
 from helix.stats import EngineStats
 from helix.text.stop_strings import StopStringMatcher
 from helix.worker import Worker, load_worker
@@ -54,6 +55,7 @@ class LLMEngine:
         self.sampler = Sampler(self.tokenizer.vocab_size, acceptance_rule=speculative.acceptance_rule)
         copying: list[Proposer] = [
             PredictedOutputProposer(),
+            SuffixProposer(pool_tokens=speculative.suffix_pool_tokens),
             NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max),
         ]
         models: list[ModelProposer] = []

@@ -51,7 +51,7 @@ class Request:
         self.prediction_depth = prediction_depth
         """Most of them that come from params.prediction, instead of speculation_depth."""
         self.cache_salt = cache_salt
-        """Prefix-cache entries are shared only between requests of equal salt."""
+        """Prefix-cache entries and the outputs that drafts copy are shared only between requests of equal salt."""
         self.num_prompt_tokens = len(prompt_token_ids)
         self.token_ids = list(prompt_token_ids)
         """Prompt and committed output."""
