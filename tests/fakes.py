@@ -126,6 +126,7 @@ class FakeEngine:
         """Steps after which every request dies."""
         self.prompts: list[str] = []
         self.params: list[SamplingParams] = []
+        self.cache_salts: list[str | None] = []
         self.running: set[str] = set()
         self.aborted: list[str] = []
 
@@ -144,7 +145,12 @@ class FakeEngine:
             self.aborted.append(request_id)
 
     def generate(
-        self, prompt_token_ids: Sequence[int], params: SamplingParams, *, request_id: str | None = None
+        self,
+        prompt_token_ids: Sequence[int],
+        params: SamplingParams,
+        *,
+        request_id: str | None = None,
+        cache_salt: str | None = None,
     ) -> AsyncIterator[RequestOutput]:
         if len(self.running) >= self.max_num_running:
             raise EngineBusyError("the queue is full", retry_after_s=2)
@@ -163,6 +169,7 @@ class FakeEngine:
         prompt = self.tokenizer.decode(prompt_token_ids)
         self.prompts.append(prompt)
         self.params.append(params)
+        self.cache_salts.append(cache_salt)
         assert request_id is not None, "the server names its requests"
         self.running.add(request_id)
         return self._play(request_id, prompt_token_ids, params, self.reply(prompt, params))

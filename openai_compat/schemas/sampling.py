@@ -47,6 +47,8 @@ class SamplingFields(Struct, kw_only=True):
     skip_special_tokens: bool | None = None
     ignore_eos: bool | None = None
     min_tokens: int | None = None
+    cache_salt: Annotated[str, Meta(min_length=1)] | None = None
+    """Nothing kept of this request's text, neither KV nor what drafts copy, serves a request of another salt."""
 
     # Helix's own.
     speculation: SpeculationOptions | None = None
