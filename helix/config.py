@@ -96,7 +96,7 @@ class SchedulerConfig:
         return self.max_num_seqs + self.max_num_waiting
 
 
-SpeculationMethod = Literal["auto", "draft", "ngram", "grammar", "none"]
+SpeculationMethod = Literal["auto", "draft", "suffix", "ngram", "grammar", "none"]
 AcceptanceRule = Literal["auto", "match", "rejection"]
 
 
@@ -117,8 +117,10 @@ class SpeculativeConfig:
     """Choose each step's depth, up to speculation_depth, by measured costs and past acceptance, so that speculation
     never costs more than it gives; off: always draft speculation_depth tokens."""
     speculation_method: SpeculationMethod = "auto"
-    """Which proposer guesses: draft (a smaller model), ngram (the request's text), grammar (what has no alternative),
-    auto (the best one) or none."""
+    """Which proposer guesses: draft (a smaller model), suffix (the request's text and earlier outputs), ngram (the
+    request's text alone), grammar (what has no alternative), auto (the best one) or none."""
+    suffix_pool_tokens: int = 65536
+    """Tokens of finished outputs that the suffix proposer keeps for each cache salt; 0: none."""
     ngram_max: int = 8
     """Longest suffix that the ngram proposer looks up."""
     ngram_min: int = 1
@@ -138,6 +140,8 @@ class SpeculativeConfig:
             raise ConfigError(
                 f"speculation_depth must be between 0 and {self.max_speculation_depth}, got {self.speculation_depth}"
             )
+        if self.suffix_pool_tokens < 0:
+            raise ConfigError(f"suffix_pool_tokens must be at least 0, got {self.suffix_pool_tokens}")
         if self.ngram_min > self.ngram_max:
             raise ConfigError(f"ngram_min ({self.ngram_min}) is larger than ngram_max ({self.ngram_max})")
 

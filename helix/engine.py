@@ -24,6 +24,7 @@ from helix.spec_decode.forced_tokens import ForcedTokensProposer
 from helix.spec_decode.ngram import NgramProposer
 from helix.spec_decode.predicted_output import PredictedOutputProposer
 from helix.spec_decode.proposer import Draft, ModelProposer, Proposer
+from helix.spec_decode.suffix import SuffixProposer
 from helix.stats import EngineStats
 from helix.structured.compiler import GrammarCompiler
 from helix.structured.grammar import Grammar
@@ -58,6 +59,7 @@ class LLMEngine:
         copying: list[Proposer] = [
             ForcedTokensProposer(),
             PredictedOutputProposer(),
+            SuffixProposer(pool_tokens=speculative.suffix_pool_tokens),
             NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max),
         ]
         models: list[ModelProposer] = []

@@ -53,7 +53,7 @@ class Request:
         self.prediction_depth = prediction_depth
         """Most of them that come from params.prediction, instead of speculation_depth."""
         self.cache_salt = cache_salt
-        """Prefix-cache entries are shared only between requests of equal salt."""
+        """Prefix-cache entries and the outputs that drafts copy are shared only between requests of equal salt."""
         self.grammar = grammar
         """How far the committed output has come in params.grammar; the request's own."""
         self.num_prompt_tokens = len(prompt_token_ids)

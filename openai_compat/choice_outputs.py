@@ -24,7 +24,12 @@ class ChoiceOutputs:
     """
 
     def __init__(
-        self, engine: Engine, prompts: Sequence[Sequence[int]], params: Sequence[SamplingParams], answer_id: str
+        self,
+        engine: Engine,
+        prompts: Sequence[Sequence[int]],
+        params: Sequence[SamplingParams],
+        answer_id: str,
+        cache_salt: str | None = None,
     ) -> None:
         self._engine = engine
         self._running: dict[int, str] = {}
@@ -36,7 +41,7 @@ class ChoiceOutputs:
                 for choice in params:
                     index = len(self._outputs)
                     request_id = f"{answer_id}-{index}"
-                    self._outputs.append(engine.generate(prompt, choice, request_id=request_id))
+                    self._outputs.append(engine.generate(prompt, choice, request_id=request_id, cache_salt=cache_salt))
                     self._running[index] = request_id
         except BaseException:
             self.close()

@@ -81,9 +81,16 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, prompt_token_ids: Sequence[int], params: SamplingParams, *, request_id: str | None = None
+        self,
+        prompt_token_ids: Sequence[int],
+        params: SamplingParams,
+        *,
+        request_id: str | None = None,
+        cache_salt: str | None = None,
     ) -> AsyncIterator[RequestOutput]:
         """Submit one request; a request that cannot be served raises here, before anything is sent.
+
+        What is remembered of its text serves requests of equal cache_salt alone.
 
         Outputs that nobody has fetched yet are merged into one.
         """

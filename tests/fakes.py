@@ -128,6 +128,7 @@ class FakeEngine:
         self.prompts: list[str] = []
         self.params: list[SamplingParams] = []
         self.compiled: list[Grammar] = []
+        self.cache_salts: list[str | None] = []
         self.running: set[str] = set()
         self.aborted: list[str] = []
 
@@ -151,7 +152,12 @@ class FakeEngine:
         self.compiled.append(grammar)
 
     def generate(
-        self, prompt_token_ids: Sequence[int], params: SamplingParams, *, request_id: str | None = None
+        self,
+        prompt_token_ids: Sequence[int],
+        params: SamplingParams,
+        *,
+        request_id: str | None = None,
+        cache_salt: str | None = None,
     ) -> AsyncIterator[RequestOutput]:
         if len(self.running) >= self.max_num_running:
             raise EngineBusyError("the queue is full", retry_after_s=2)
@@ -170,6 +176,7 @@ class FakeEngine:
         prompt = self.tokenizer.decode(prompt_token_ids)
         self.prompts.append(prompt)
         self.params.append(params)
+        self.cache_salts.append(cache_salt)
         assert request_id is not None, "the server names its requests"
         self.running.add(request_id)
         return self._play(request_id, prompt_token_ids, params, self.reply(prompt, params))

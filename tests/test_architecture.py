@@ -18,9 +18,14 @@ HELIX_LAYERS = [
     ["helix.request", "helix.stats", "helix.generation_config"],
     ["helix.kv_cache.block_manager", "helix.text"],
     ["helix.scheduler", "helix.structured.compiler"],
-    ["helix.spec_decode.proposer"],
-    ["helix.spec_decode.costs", "helix.spec_decode.experience", "helix.spec_decode.choice"],
-    ["helix.spec_decode.depth"],
+    ["helix.spec_decode.proposer", "helix.spec_decode.suffix_index"],
+    [
+        "helix.spec_decode.costs",
+        "helix.spec_decode.experience",
+        "helix.spec_decode.choice",
+        "helix.spec_decode.suffix_pool",
+    ],
+    ["helix.spec_decode.depth", "helix.spec_decode.suffix"],
     ["helix.spec_decode.chain"],
     [
         "helix.spec_decode.acceptance",

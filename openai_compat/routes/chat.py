@@ -9,6 +9,7 @@ from litestar import Controller, Request, Response, post
 from litestar.status_codes import HTTP_200_OK
 from msgspec import UNSET
 
+from openai_compat.auth import cache_salt
 from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
@@ -45,7 +46,7 @@ class ChatController(Controller):
                 parses_tools=template_tools(body) is not None,
                 service_tier=UNSET if body.service_tier is None else "default",
             )
-            outputs = ChoiceOutputs(engine, prompts, params, answer.id)
+            outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
         if body.stream:
             return event_stream(chat_chunks(answer, outputs), outputs, headers)
         return json_response(await whole(request, outputs, chat_completion(answer, outputs)), headers)

@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Controller, Request, Response, post
 from litestar.status_codes import HTTP_200_OK
 
+from openai_compat.auth import cache_salt
 from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
@@ -34,7 +35,7 @@ class CompletionsController(Controller):
             await service.compile_grammar(params[0])
             prompts = await asyncio.to_thread(encode_prompts, body, engine.tokenizer)
             answer = service.answer("cmpl", body, prompts, params[0])
-            outputs = ChoiceOutputs(engine, prompts, params, answer.id)
+            outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
         echoes = echoed_texts(body, engine.tokenizer)
         if body.stream:
             return event_stream(completion_chunks(answer, outputs, echoes), outputs, headers)

@@ -52,6 +52,8 @@ class SamplingFields(Struct, kw_only=True):
     guided_choice: list[str] | None = None
     guided_grammar: str | None = None
     """In Lark's notation."""
+    cache_salt: Annotated[str, Meta(min_length=1)] | None = None
+    """Nothing kept of this request's text, neither KV nor what drafts copy, serves a request of another salt."""
 
     # Helix's own.
     speculation: SpeculationOptions | None = None

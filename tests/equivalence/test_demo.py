@@ -33,6 +33,7 @@ SPECULATION: dict[str, dict[str, Any]] = {
     "draft, depth 1": {"speculation_depth": 1, "speculation_method": "draft", "speculation_adaptive": False},
     "draft, depth 4": {"speculation_depth": 4, "speculation_method": "draft", "speculation_adaptive": False},
     "ngram": {"speculation_depth": 6, "speculation_method": "ngram", "speculation_adaptive": False},
+    "suffix": {"speculation_depth": 6, "speculation_method": "suffix", "speculation_adaptive": False},
 }
 NUM_TOKENS = 24
 

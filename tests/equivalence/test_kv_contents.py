@@ -96,7 +96,7 @@ def _walk(books: Books, rng: random.Random) -> None:
             seed=rng.choice([None, 5]),
             max_tokens=rng.randrange(1, 40),
             speculation_depth=rng.choice([0, 1, 3, 6]),
-            speculation_method=rng.choice([None, "draft", "ngram", "none"]),
+            speculation_method=rng.choice([None, "draft", "suffix", "ngram", "none"]),
         )
         requests.append(books.add(prompt, params))
         for _ in range(rng.randrange(5)):

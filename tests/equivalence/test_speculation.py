@@ -90,6 +90,21 @@ def test_a_seeded_answer_is_the_same_with_speculation_on_off_and_at_any_depth(pa
         assert _answers(engine, params) == plain, f"depth {depth}"
 
 
+@pytest.mark.parametrize("parameter", PARAMETERS)
+def test_what_earlier_requests_left_to_be_copied_changes_no_token(parameter: str) -> None:
+    """The second time whole answers are copied out of the pool, the third time with another seed's among them."""
+    params = _seeded(**PARAMETERS[parameter])
+    others = [replace(one, seed=7) for one in params]
+    plain = _answers(make_engine(TARGET, speculation_depth=0), params)
+    engine = make_engine(TARGET, speculation_depth=5, speculation_method="suffix", speculation_adaptive=False)
+    assert _answers(engine, params) == plain
+    num_accepted = engine.stats().spec.num_accepted_tokens
+    assert _answers(engine, params) == plain
+    assert engine.stats().spec.num_accepted_tokens > num_accepted + NUM_TOKENS
+    _answers(engine, others)
+    assert _answers(engine, params) == plain
+
+
 @pytest.mark.parametrize("stop", [("A",), ("Q1", "f"), ("zz", "C", "D")])
 def test_a_stop_string_inside_an_accepted_run_cuts_it_where_plain_decoding_stops(stop: tuple[str, ...]) -> None:
     params = _seeded(stop=stop, temperature=0.7)
@@ -105,7 +120,7 @@ def test_requests_with_different_depths_and_methods_share_a_batch() -> None:
         replace(params[0], speculation_depth=0),
         replace(params[1], speculation_depth=7, speculation_method="draft"),
         replace(params[2], speculation_depth=2, speculation_method="ngram"),
-        replace(params[3], speculation_method="none"),
+        replace(params[3], speculation_depth=6, speculation_method="suffix"),
     ]
     engine = make_engine(TARGET, DRAFTS["good draft"], speculation_depth=4)
     assert _answers(engine, mixed) == plain

@@ -22,6 +22,7 @@ from helix.errors import ConfigError
         (SpeculativeConfig, {"speculation_depth": -1}),
         (SpeculativeConfig, {"ngram_min": 9}),
         (SpeculativeConfig, {"prediction_depth": 0}),
+        (SpeculativeConfig, {"suffix_pool_tokens": -1}),
         (ModelConfig, {"max_model_len": 0}),
     ],
 )

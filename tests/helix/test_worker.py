@@ -51,7 +51,7 @@ def test_the_built_in_pair_goes_by_its_names_and_is_described_alike_after_every_
     assert load_worker(config).info(config) == info
 
 
-@pytest.mark.parametrize("method", ["ngram", "none"])
+@pytest.mark.parametrize("method", ["suffix", "ngram", "none"])
 def test_no_draft_model_is_loaded_where_none_may_guess(method: Any) -> None:
     config = EngineConfig(speculative=SpeculativeConfig(speculation_method=method))
     assert load_worker(config).draft is None

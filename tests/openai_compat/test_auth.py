@@ -62,3 +62,41 @@ def test_health_needs_no_key(locked: Server[FakeEngine]) -> None:
 
 def test_without_a_key_everybody_is_let_in(serve: Callable[..., Server[FakeEngine]]) -> None:
     assert httpx.get(f"{serve().url}/v1/models").status_code == 200
+
+
+def _salts(server: Server[FakeEngine], *wanted: str | None) -> list[str | None]:
+    server.engine.cache_salts.clear()
+    for salt in wanted:
+        assert server.chat(cache_salt=salt, n=2).status_code == 200
+        assert server.complete(cache_salt=salt, prompt=["a", "b"]).status_code == 200
+    salts = server.engine.cache_salts
+    assert all(len(set(salts[i : i + 4])) == 1 for i in range(0, len(salts), 4)), "one salt per cache_salt"
+    return salts[::4]
+
+
+def test_every_key_and_every_cache_salt_is_remembered_apart(
+    locked: Server[FakeEngine], serve: Callable[..., Server[FakeEngine]]
+) -> None:
+    wanted = (None, "x", "y")
+    salts = [*_salts(locked, *wanted), *_salts(serve(api_key="sk-other"), *wanted), *_salts(serve(), *wanted)]
+    assert len(set(salts)) == len(salts)
+    assert salts[:3] == _salts(locked, *wanted)
+    assert None in salts[6:]
+
+
+def test_neither_key_nor_cache_salt_reaches_the_engine_as_it_is(locked: Server[FakeEngine]) -> None:
+    for salt in _salts(locked, None, "my secret salt"):
+        assert salt is not None and "sk-right" not in salt and "secret" not in salt
+
+
+def test_a_key_that_nobody_asked_for_changes_nothing(serve: Callable[..., Server[FakeEngine]]) -> None:
+    """SDKs insist on sending one; it must not split the prefix cache."""
+    server = serve()
+    server.http.headers["authorization"] = "Bearer whatever"
+    assert _salts(server, None) == [None]
+
+
+def test_an_empty_cache_salt_is_refused(serve: Callable[..., Server[FakeEngine]]) -> None:
+    for response in (serve().chat(cache_salt=""), serve().complete(cache_salt="")):
+        assert response.status_code == 400
+        assert response.json()["error"]["param"] == "cache_salt"
