@@ -59,11 +59,13 @@ def forbid_tokens(
 
 def keep_tokens(
     logits: Tensor,  # [num_rows, vocab_size] float32
-    rows: Tensor,  # [num_kept_rows] int64
+    rows: Tensor,  # [num_kept_rows] int64, ascending
     allowed: Tensor,  # [num_kept_rows, vocab_size] bool
 ) -> Tensor:  # [num_rows, vocab_size] float32
     """Set the logits of these rows to minus infinity wherever they are not allowed."""
-    return logits.index_put((rows,), logits[rows].masked_fill(~allowed, -torch.inf))
+    if len(rows) == len(logits):
+        return torch.where(allowed, logits, -torch.inf)
+    return logits.index_put((rows,), torch.where(allowed, logits[rows], -torch.inf))
 
 
 def apply_temperature(

@@ -15,7 +15,7 @@ import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from helix.structured.grammar import Grammar
-from helix.structured.state import GrammarState, refused
+from helix.structured.state import GrammarState, Origin, refused
 from helix.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class GrammarCompiler:
         if matcher is None:
             with self._compile_lock:
                 matcher = self._cached(grammar) or self._compile(grammar)
-        return GrammarState(matcher.deep_copy(), self.tokenizer.vocab_size)
+        return GrammarState(Origin(matcher, self.tokenizer.vocab_size, lambda: self._compile(grammar).deep_copy()))
 
     def _cached(self, grammar: Grammar) -> LLMatcher | None:
         with self._cache_lock:
@@ -76,6 +76,7 @@ class GrammarCompiler:
             return self._compiled[grammar]
 
     def _compile(self, grammar: Grammar) -> LLMatcher:
+        """Compile a grammar and keep it for later requests, instead of an earlier one whose automaton is full."""
         matcher = _run_with_stack(lambda: self._build(grammar))
         with self._cache_lock:
             self._compiled[grammar] = matcher
@@ -92,7 +93,7 @@ class GrammarCompiler:
         matcher = LLMatcher(self._matcher_tokenizer, source, log_level=0, limits=_LIMITS)
         if matcher.is_error():
             raise refused(matcher.get_error())
-        state = GrammarState(matcher.deep_copy(), self.tokenizer.vocab_size)
+        state = GrammarState(Origin(matcher, self.tokenizer.vocab_size, matcher.deep_copy, num_rebuilds_left=0))
         for number in range(NUM_TRIED_TOKENS):
             mask = state.masks()[0]
             if state.error is not None:
@@ -178,9 +179,13 @@ def _source(grammar: Grammar) -> str:
 def _run_with_stack(function: Callable[[], LLMatcher]) -> LLMatcher:
     """Run function on a thread of its own that may recurse deeply; its exception is raised here."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        before = threading.stack_size(_STACK_BYTES)
-        try:
-            future = pool.submit(function)
-        finally:
-            threading.stack_size(before)
-    return future.result()
+        with _STACK_LOCK:  # the size is for all threads that start meanwhile
+            before = threading.stack_size(_STACK_BYTES)
+            try:
+                future = pool.submit(function)
+            finally:
+                threading.stack_size(before)
+        return future.result()
+
+
+_STACK_LOCK = threading.Lock()

@@ -99,16 +99,17 @@ def test_forbidden_tokens_have_probability_zero() -> None:
 
 def test_kept_tokens_are_all_that_is_left_of_their_rows() -> None:
     logits = random_logits(8)
-    before, rows = logits.clone(), torch.tensor([4, 1])
+    before, rows = logits.clone(), torch.tensor([1, 4])
     allowed = torch.rand(2, VOCAB_SIZE, generator=torch.Generator().manual_seed(1)) < 0.3
     result = keep_tokens(logits, rows, allowed)
     assert torch.equal(logits, before)
     for row in range(NUM_ROWS):
-        if row not in (4, 1):
+        if row not in (1, 4):
             assert torch.equal(result[row], before[row])
-    for number, row in enumerate((4, 1)):
+    for number, row in enumerate((1, 4)):
         assert torch.equal(result[row][allowed[number]], before[row][allowed[number]])
         assert (result[row][~allowed[number]] == -torch.inf).all()
+    assert torch.equal(keep_tokens(logits[rows], torch.arange(2), allowed), result[rows])
 
 
 @pytest.mark.parametrize("temperature", [1e-45, 1e-20, 0.01, 1.0, 2.0, 1e30])

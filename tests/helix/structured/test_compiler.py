@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from llguidance import LLParserLimits
 from transformers import PreTrainedTokenizerFast
 
 from helix.errors import InvalidRequestError
@@ -295,3 +296,43 @@ def test_a_step_that_takes_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("helix.structured.state.MAX_STEP_S", -1.0)
     assert len(allowed(state)) == TextTokenizer.vocab_size
     assert state.error is not None and "too complex" in state.error
+
+
+MANY_STATES = Grammar.regex("[ab]*a[ab]{12}")
+"""Which of the last thirteen letters were an a: up to 8,192 states."""
+
+
+def test_no_request_fails_because_others_have_filled_the_automaton(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shared by all requests of a grammar and never shrinks."""
+    limits = LLParserLimits(max_lexer_states=300, verbose_errors=False)
+    monkeypatch.setattr("helix.structured.compiler._LIMITS", limits)
+    compiler = GrammarCompiler(cast(Tokenizer, TextTokenizer()))
+
+    def walk(state: GrammarState, seed: int, num_tokens: int) -> list[int]:
+        rng, token_ids = random.Random(seed), list[int]()
+        for _ in range(num_tokens):
+            token_ids.append(rng.choice(sorted(allowed(state) - TextTokenizer.eos_token_ids)))
+            assert state.accept(token_ids[-1]), state.error
+        return token_ids
+
+    begun = compiler.compile(MANY_STATES)
+    first = walk(begun, 0, 5)
+    kept = compiler._compiled[MANY_STATES]
+    for seed in range(1, 60):
+        walk(compiler.compile(MANY_STATES), seed, 20)
+    assert compiler._compiled[MANY_STATES] is not kept, "the automaton was never full"
+    fresh = GrammarCompiler(cast(Tokenizer, TextTokenizer())).compile(MANY_STATES)
+    assert all(fresh.accept(token_id) for token_id in first)
+    assert walk(begun, 100, 10) == walk(fresh, 100, 10)
+    assert begun.error is None
+
+
+def test_a_request_that_fills_an_automaton_by_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helix.structured.compiler._LIMITS", LLParserLimits(max_lexer_states=300, verbose_errors=False))
+    state = GrammarCompiler(cast(Tokenizer, TextTokenizer())).compile(MANY_STATES)
+    rng = random.Random(0)
+    for _ in range(5000):
+        if not state.accept(rng.choice(sorted(allowed(state) - TextTokenizer.eos_token_ids))):
+            break
+    assert state.error is not None and "states" in state.error
+    assert allowed(state) == set(range(TextTokenizer.vocab_size))
