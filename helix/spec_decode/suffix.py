@@ -1,7 +1,8 @@
 """Proposes what followed the current suffix before, in the request itself and in earlier outputs.
 
-Every place that ends as the text does votes for its next token, the more the longer it matches; the draft follows the
-majority for as long as it is likely enough to be accepted.
+Every place that ends as the text does votes for its next token, the more the longer it matches, and the more if it
+belongs to the passage that is being copied; the draft follows the majority for as long as it is likely enough to be
+accepted.
 
 Source: SuffixDecoding, arXiv 2411.04975 (counts, dynamic length, a pool of outputs); SAM-Decoding, arXiv 2411.10666.
 """
@@ -9,12 +10,37 @@ Source: SuffixDecoding, arXiv 2411.04975 (counts, dynamic length, a pool of outp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from helix.request import Request
 from helix.spec_decode.proposer import Draft, DraftRequest, Drafts
-from helix.spec_decode.suffix_index import MAX_MATCH_LEN, Occurrence, SuffixIndex
+from helix.spec_decode.suffix_index import MAX_MATCH_LEN, SuffixIndex
 from helix.spec_decode.suffix_pool import SuffixPool
+
+
+class Place(NamedTuple):
+    """Where a text that ends as the request's does was found."""
+
+    source: SuffixIndex
+    match_len: int
+    end: int
+
+    def is_near(self, passage: Place | None) -> bool:
+        """Return whether it lies in a passage or shortly behind it."""
+        if passage is None or self.source is not passage.source:
+            return False
+        return 0 <= self.end - passage.end <= MAX_SKIPPED_TOKENS
+
+
+@dataclass(slots=True)
+class Trail:
+    """What is kept for a running request."""
+
+    own: SuffixIndex = field(default_factory=SuffixIndex)
+    """Its prompt and output."""
+    passage: Place | None = None
+    """Where it was last copied from for a while."""
 
 
 class SuffixProposer:
@@ -24,7 +50,7 @@ class SuffixProposer:
 
     def __init__(self, *, pool_tokens: int) -> None:
         self.pool = SuffixPool(pool_tokens)
-        self._indices: dict[str, SuffixIndex] = {}
+        self._trails: dict[str, Trail] = {}
 
     def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
         """Return a draft for every request whose suffix was seen before and went on in a way that is likely again."""
@@ -35,34 +61,40 @@ class SuffixProposer:
         return drafts
 
     def forget(self, request: Request) -> None:
-        """Drop the index of a request that ended; its output goes into the pool of its salt."""
-        self._indices.pop(request.request_id, None)
+        """Drop what is kept for a request that ended; its output goes into the pool of its salt."""
+        self._trails.pop(request.request_id, None)
         self.pool.add(request.cache_salt, request.output_token_ids)
 
     def _draft(self, item: DraftRequest) -> Draft | None:
         request = item.request
-        own = self._indices.setdefault(request.request_id, SuffixIndex())
+        trail = self._trails.setdefault(request.request_id, Trail())
+        own = trail.own
         own.extend(request.token_ids[len(own.token_ids) :])
-        text = [*request.token_ids[-MAX_MATCH_LEN:], *item.prefix]
-        places: list[tuple[Occurrence, SuffixIndex]] = []
-        match_len = 0
-        for index in (own, *self.pool.indices(request.cache_salt)):
-            if match_len < MAX_MATCH_LEN:
-                found = index.occurrences(text)
-                places += [(occurrence, index) for occurrence in found]
-                match_len = max([match_len, *(occurrence.match_len for occurrence in found)])
+        places = self._find([*request.token_ids[-MAX_MATCH_LEN:], *item.prefix], own, request.cache_salt)
+        if not places:
+            return None
+        match_len = max(place.match_len for place in places)
         num_tokens = min(item.max_draft_tokens, DRAFT_TOKENS_PER_MATCHED * match_len)
-        continuations = [
-            Continuation(
-                (OWN_WEIGHT if index is own else 1.0) * 2.0 ** (occurrence.match_len - match_len),
-                index.token_ids[occurrence.end : occurrence.end + num_tokens],
-                index is own,
-            )
-            for occurrence, index in places
-            if occurrence.match_len >= match_len - MAX_SHORTER
-        ]
+        continuations = []
+        for place in places:
+            if place.match_len >= match_len - MAX_SHORTER:
+                weight = 2.0 ** (place.match_len - match_len) * (OWN_WEIGHT if place.source is own else 1.0)
+                weight *= NEAR_WEIGHT if place.is_near(trail.passage) else 1.0
+                following = place.source.token_ids[place.end : place.end + num_tokens]
+                continuations.append(Continuation(weight, following, place.source is own))
+        if match_len >= FOLLOWED_MATCH_LEN and not item.prefix:
+            longest = [place for place in places if place.match_len == match_len]
+            trail.passage = next((place for place in longest if place.is_near(trail.passage)), longest[0])
         token_ids, confidence = vote(continuations, match_len, num_tokens, item.prefix)
         return Draft(token_ids, self.name, match_len=match_len, confidence=confidence) if token_ids else None
+
+    def _find(self, text: Sequence[int], own: SuffixIndex, salt: str | None) -> list[Place]:
+        """Return places in the request's own text, then in the pool unless no match can be longer."""
+        places: list[Place] = []
+        for index in (own, *self.pool.indices(salt)):
+            if not any(place.match_len == MAX_MATCH_LEN for place in places):
+                places += [Place(index, *occurrence) for occurrence in index.occurrences(text)]
+        return places
 
 
 class Continuation(NamedTuple):
@@ -127,5 +159,11 @@ MAX_SHORTER = 5
 """A match shorter than the longest by more tokens has no vote."""
 OWN_WEIGHT = 4.0
 """How much more a place in the request's own text counts than one of equal match in the pool."""
+NEAR_WEIGHT = 8.0
+"""How much more a place counts that continues the passage copied from: behind an edit it is mostly taken up again."""
+MAX_SKIPPED_TOKENS = 32
+"""How far behind the last place copied from that may be."""
+FOLLOWED_MATCH_LEN = 8
+"""Matches of so many tokens are no chance: the request copies from there."""
 DOUBT = 2.0
 """Weight of votes for something never seen behind a match of one token; behind longer ones it is as many times less."""

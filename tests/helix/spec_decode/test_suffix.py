@@ -137,6 +137,32 @@ def test_a_repetition_that_a_prefix_begins_goes_on_through_it() -> None:
     assert _drafted([4, 1, 2, 1, 2], 4, prefix=[1, 2, 1, 2]) == [1, 2, 1, 2]
 
 
+def _grow(proposer: SuffixProposer, request: Request, token_ids: list[int]) -> None:
+    for token_id in token_ids:
+        request.token_ids.append(token_id)
+        proposer.propose([DraftRequest(request=request, max_draft_tokens=4)])
+
+
+def test_behind_an_edit_the_passage_that_was_copied_is_taken_up_again() -> None:
+    """A single token is no match to speak of, and elsewhere something else followed it, more often and of late."""
+    passage, elsewhere = list(range(10, 60)), [20, 1, 20, 1, 20, 1]
+    assert _drafted([*passage, *elsewhere, 2, 20], 1) == [1]
+    proposer = SuffixProposer(pool_tokens=0)
+    request = _request([*passage, *elsewhere])
+    _grow(proposer, request, [*range(10, 19), 99, 20])  # 19 was replaced by 99
+    drafts = proposer.propose([DraftRequest(request=request, max_draft_tokens=4)])
+    assert drafts["a"].token_ids == [21, 22]
+
+
+def test_far_behind_the_passage_nothing_is_taken_up() -> None:
+    passage, elsewhere = list(range(10, 100)), [80, 1, 80, 1, 80, 1]
+    proposer = SuffixProposer(pool_tokens=0)
+    request = _request([*passage, *elsewhere])
+    _grow(proposer, request, [*range(10, 19), 99, 80])
+    drafts = proposer.propose([DraftRequest(request=request, max_draft_tokens=1)])
+    assert drafts["a"].token_ids == [1]
+
+
 def test_earlier_outputs_of_the_same_salt_are_copied_and_their_prompts_are_not() -> None:
     proposer = SuffixProposer(pool_tokens=POOL_TOKENS)
     request = _request([31, 32, 33, 34, 35], "earlier", "mine")
