@@ -15,6 +15,8 @@ DEMO_MODEL = "helix-demo"
 """Name of the built-in model, which needs no download."""
 DEMO_DRAFT_MODEL = "helix-demo-draft"
 """Name of the built-in model's draft."""
+AUTO_DRAFT_MODEL = "auto"
+"""As a draft model: a small sibling of the model, if this machine has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,8 @@ class SpeculativeConfig:
     """Draft tokens per step from the prediction that a request comes with, unless it asks for a depth itself; at most
     max_speculation_depth, and none where speculation is off."""
     draft_model: str | None = None
-    """Name or folder of a smaller model with the same tokenizer; None: the built-in one for helix-demo, else none."""
+    """Name or folder of a smaller model, best one with the same tokenizer; auto: a small sibling of the model if this
+    machine has one, never downloaded; None: the built-in one for helix-demo, else none."""
     speculation_adaptive: bool = True
     """Choose each step's depth, up to speculation_depth, by measured costs and past acceptance, so that speculation
     never costs more than it gives; off: always draft speculation_depth tokens."""

@@ -19,7 +19,6 @@ from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest, Scheduler
 from helix.spec_decode.chain import ProposerChain
 from helix.spec_decode.costs import PassCosts
-from helix.spec_decode.draft_model import DraftModelProposer
 from helix.spec_decode.forced_tokens import ForcedTokensProposer
 from helix.spec_decode.ngram import NgramProposer
 from helix.spec_decode.predicted_output import PredictedOutputProposer
@@ -65,11 +64,10 @@ class LLMEngine:
         models: list[ModelProposer] = []
         draft_costs: dict[str, PassCosts] = {}
         is_measured = speculative.speculation_method != "none"
-        if self.worker.draft is not None:
-            budget = self.config.scheduler.max_num_batched_tokens
-            models.append(DraftModelProposer(self.worker.draft, self.sampler, max_num_batched_tokens=budget))
+        if self.worker.draft is not None and (drafting := self.worker.draft_proposer(self.sampler, self.config)):
+            models.append(drafting)
             if is_measured:
-                draft_costs[DraftModelProposer.name] = _measure_costs(self.worker.draft, _DRAFT_ROWS)
+                draft_costs[drafting.name] = _measure_costs(self.worker.draft, _DRAFT_ROWS)
         self.proposer = ProposerChain(
             copying,
             models,

@@ -208,7 +208,7 @@ class EngineInfo:
     architecture: str
     num_parameters: int
     draft_model: str | None
-    """As the operator named it, or the built-in one."""
+    """As the operator named it, or the built-in one, or the sibling that was found."""
     device: str
     dtype: str
     linear_route: str
@@ -229,3 +229,5 @@ class EngineInfo:
     """What a request gets where it asks for nothing."""
     self_test_difference: float
     """Largest difference of paged and stock logits at load, in standard deviations of the logits."""
+    draft_remark: str = ""
+    """What there is to know about the draft model, or why there is none where one was looked for."""

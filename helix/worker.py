@@ -7,21 +7,27 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, EngineConfig, ModelConfig
+from helix.config import EngineConfig, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.generation_config import GenerationConfig
 from helix.kv_cache.pool import KVCachePool, num_bytes_per_block
-from helix.model.loader import NUM_LOADING_STAGES, LoadedModel, load_model, model_path
+from helix.model.draft import LoadedDraft, draft_name, load_draft
+from helix.model.loader import NUM_LOADING_STAGES, LoadedModel, load_model, load_tokenizer, model_path
 from helix.model.loading_bar import LoadingBar
 from helix.model.runner import ModelRunner, self_test
 from helix.outputs import EngineInfo
+from helix.sampling.sampler import Sampler
 from helix.sampling_params import SamplingParams
-from helix.text.tokenizer import Tokenizer, same_vocabulary
+from helix.spec_decode.draft_model import DraftModelProposer
+from helix.spec_decode.proposer import ModelProposer
+from helix.spec_decode.translated_draft import TranslatedDraftProposer
+from helix.text.tokenizer import Tokenizer
+from helix.text.translation import Translation
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """The loaded parts; target and draft share block ids, each in its own pool."""
+    """The loaded parts; a target and a draft of one vocabulary share block ids, each in its own pool."""
 
     name: str
     tokenizer: Tokenizer
@@ -29,13 +35,30 @@ class Worker:
     draft: ModelRunner | None
     max_model_len: int
     self_test_difference: float
+    translation: Translation | None = None
+    """Between the target's tokens and those of a draft of another vocabulary, whose blocks are its own."""
+    draft_remark: str = ""
     default_sampling_params: SamplingParams = field(default_factory=SamplingParams)
 
     def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
-        """Copy blocks (source, destination) in both pools."""
-        for runner in (self.target, self.draft):
+        """Copy blocks (source, destination) in the pools that share their ids."""
+        for runner in (self.target, self.draft if self.translation is None else None):
             if runner is not None and copies:
                 runner.pool.copy_blocks(copies)
+
+    def draft_proposer(self, sampler: Sampler, config: EngineConfig) -> ModelProposer | None:
+        """Return the proposer that runs the draft model, if there is one."""
+        budget = config.scheduler.max_num_batched_tokens
+        if self.draft is None:
+            return None
+        if self.translation is None:
+            return DraftModelProposer(self.draft, sampler, max_num_batched_tokens=budget)
+        return TranslatedDraftProposer(
+            self.draft,
+            self.translation,
+            max_num_batched_tokens=budget,
+            enable_prefix_caching=config.cache.enable_prefix_caching,
+        )
 
     def info(self, config: EngineConfig) -> EngineInfo:
         """Describe what runs, for people and for the API."""
@@ -46,6 +69,7 @@ class Worker:
             architecture=target.loaded.architecture,
             num_parameters=target.loaded.num_parameters,
             draft_model=None if draft is None else draft.loaded.name,
+            draft_remark=self.draft_remark,
             device=str(target.loaded.device),
             dtype=str(target.loaded.dtype).removeprefix("torch."),
             linear_route=target.loaded.linear_route,
@@ -73,20 +97,26 @@ def load_worker(config: EngineConfig) -> Worker:
     """
     if config.model.num_threads is not None:
         torch.set_num_threads(config.model.num_threads)
-    draft_name = _draft_name(config)
-    num_models = 1 if draft_name is None else 2
+    wanted = draft_name(config)
+    num_models = 1 if wanted is None else 2
     with LoadingBar(2 + num_models * NUM_LOADING_STAGES) as bar:
         bar.begin("reading the tokenizer")
-        tokenizer = _load_tokenizer(config.model)
+        tokenizer = load_tokenizer(config.model)
         sampling_params = _default_sampling_params(config.model)
         target = load_model(config.model, bar)
-        draft = None if draft_name is None else _load_draft(draft_name, config.model, tokenizer, bar)
+        draft = LoadedDraft() if wanted is None else load_draft(wanted, config, tokenizer, target, bar)
         bar.begin("comparing with transformers")
-        worker = build_worker(config, tokenizer, target, draft)
-        return replace(worker, default_sampling_params=sampling_params)
+        worker = build_worker(config, tokenizer, target, draft.model, draft.translation)
+        return replace(worker, default_sampling_params=sampling_params, draft_remark=draft.remark)
 
 
-def build_worker(config: EngineConfig, tokenizer: Tokenizer, target: LoadedModel, draft: LoadedModel | None) -> Worker:
+def build_worker(
+    config: EngineConfig,
+    tokenizer: Tokenizer,
+    target: LoadedModel,
+    draft: LoadedModel | None,
+    translation: Translation | None = None,
+) -> Worker:
     """Test loaded models, size and allocate their pools."""
     if tokenizer.vocab_size > target.vocab_size:
         raise ModelLoadError(
@@ -98,7 +128,8 @@ def build_worker(config: EngineConfig, tokenizer: Tokenizer, target: LoadedModel
     if draft is not None:
         self_test(draft, block_size=block_size)
         models.append(draft)
-    max_model_len = min(model.max_model_len for model in models)
+    # How many of its own tokens a translated text takes is the draft's business, so there its context is no limit.
+    max_model_len = min(model.max_model_len for model in (models if translation is None else [target]))
     if config.model.max_model_len is not None:
         if config.model.max_model_len > max_model_len:
             raise ConfigError(f"max_model_len {config.model.max_model_len} is beyond the model's {max_model_len}")
@@ -124,12 +155,7 @@ def build_worker(config: EngineConfig, tokenizer: Tokenizer, target: LoadedModel
         draft=runners[1] if draft is not None else None,
         max_model_len=min(max_model_len, num_blocks * block_size),
         self_test_difference=difference,
-    )
-
-
-def _load_tokenizer(model: ModelConfig) -> Tokenizer:
-    return Tokenizer.from_pretrained(
-        model_path(model.model), revision=model.revision, trust_remote_code=model.trust_remote_code
+        translation=translation,
     )
 
 
@@ -137,28 +163,6 @@ def _default_sampling_params(model: ModelConfig) -> SamplingParams:
     if model.sampling_defaults == "openai":
         return SamplingParams()
     return GenerationConfig.read(model_path(model.model), revision=model.revision).sampling_params()
-
-
-def _draft_name(config: EngineConfig) -> str | None:
-    """Return the draft model that goes with the target, if there is one and speculation may use it."""
-    method, name = config.speculative.speculation_method, config.speculative.draft_model
-    if method not in ("auto", "draft"):
-        return None
-    if name is None and config.model.model == DEMO_MODEL:
-        return DEMO_DRAFT_MODEL
-    if name is None and method == "draft":
-        raise ConfigError("speculation_method draft needs a draft_model")
-    return name
-
-
-def _load_draft(name: str, target: ModelConfig, tokenizer: Tokenizer, bar: LoadingBar) -> LoadedModel:
-    """Load a draft model that reads the target's token ids as the target does."""
-    model = ModelConfig(
-        model=name, device=target.device, dtype=target.dtype, trust_remote_code=target.trust_remote_code
-    )
-    if not same_vocabulary(tokenizer, _load_tokenizer(model)):
-        raise ModelLoadError(f"{name} cannot draft for {target.model}: their tokenizers differ")
-    return load_model(model, bar)
 
 
 def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], max_model_len: int) -> int:

@@ -24,7 +24,7 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
     num_tokens = info.num_blocks * info.block_size
     rows = {
         "model": f"{model} ({info.architecture}, {_count(info.num_parameters)} parameters)",
-        "draft model": info.draft_model or "none",
+        "draft model": (info.draft_model or "none") + (f" ({info.draft_remark})" if info.draft_remark else ""),
         "device": f"{info.device}, {info.dtype}",
         "context": f"{info.max_model_len:,} tokens",
         "KV cache": f"{info.num_blocks:,} blocks of {info.block_size} tokens = {num_tokens:,} tokens, "

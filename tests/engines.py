@@ -13,6 +13,7 @@ from helix.config import CacheConfig, EngineConfig, SchedulerConfig, Speculative
 from helix.engine import LLMEngine
 from helix.model.loader import prepare
 from helix.text.tokenizer import Tokenizer
+from helix.text.translation import Translation
 from helix.worker import build_worker
 
 VOCAB_SIZE = 64
@@ -58,6 +59,7 @@ def make_engine(
     num_blocks: int = 256,
     enable_prefix_caching: bool = True,
     tokenizer: Any = None,
+    draft_tokenizer: Tokenizer | None = None,
     scheduler: dict[str, Any] | None = None,
     **speculative: Any,
 ) -> LLMEngine:
@@ -77,6 +79,7 @@ def make_engine(
         cast(Tokenizer, tokenizer or LetterTokenizer()),
         prepare(copy.deepcopy(target), "tiny", cpu),
         None if draft is None else prepare(copy.deepcopy(draft), "tiny-draft", cpu),
+        None if draft_tokenizer is None else Translation(tokenizer, draft_tokenizer),
     )
     return LLMEngine(config, worker=worker)
 

@@ -38,6 +38,7 @@ HELIX_LAYERS = [
         "helix.model.layout",
         "helix.model.linear",
         "helix.model.loading_bar",
+        "helix.model.siblings",
     ],
     [
         "helix.sampling.sampler",
@@ -49,8 +50,8 @@ HELIX_LAYERS = [
     ["helix.model.families", "helix.model.attention"],
     ["helix.demo"],
     ["helix.model.loader"],
-    ["helix.model.runner"],
-    ["helix.spec_decode.draft_model"],
+    ["helix.model.runner", "helix.model.draft"],
+    ["helix.spec_decode.draft_model", "helix.spec_decode.translated_draft"],
     ["helix.worker"],
     ["helix.engine"],
     ["helix.async_engine"],

@@ -15,6 +15,7 @@ from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
 from helix.model.loading_bar import LoadingBar
+from helix.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,17 @@ def load_model(config: ModelConfig, bar: LoadingBar) -> LoadedModel:
         transformers_logging.set_tqdm_hook(outer_hook)
     bar.begin(f"laying out the weights of {config.model}")
     return prepare(module, config.model, device)
+
+
+def load_tokenizer(config: ModelConfig) -> Tokenizer:
+    """Load a model's tokenizer.
+
+    Raises:
+        ModelLoadError: There is none, or it cannot be read.
+    """
+    return Tokenizer.from_pretrained(
+        model_path(config.model), revision=config.revision, trust_remote_code=config.trust_remote_code
+    )
 
 
 def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:

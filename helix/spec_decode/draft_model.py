@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from helix.model.batch import Span
 from helix.model.runner import ModelRunner
@@ -31,6 +32,8 @@ class DraftModelProposer:
         self.runner = runner
         self.sampler = sampler
         self.max_num_batched_tokens = max_num_batched_tokens
+        self._num_missing_ids = max(sampler.vocab_size - runner.loaded.vocab_size, 0)
+        """Ids of the tokenizer that the draft model has no logits for: tokens that only its siblings know."""
 
     def num_tokens_behind(self, asked: DraftRequest) -> int:
         """Return how many tokens the first pass computes for a request."""
@@ -46,7 +49,7 @@ class DraftModelProposer:
         active = made
         while active:
             drawn = self.sampler.draw(
-                logits,
+                pad(logits, (0, self._num_missing_ids), value=-torch.inf) if self._num_missing_ids else logits,
                 [one.asked.request for one in active],
                 [one.asked.prefix + one.token_ids for one in active],
                 coupled=[one.is_coupled for one in active],
@@ -89,6 +92,8 @@ class DraftModelProposer:
                 continue
             end = start + num_tokens
             token_ids = (request.token_ids[start:] + item.prefix)[:num_tokens]
+            if self._num_missing_ids and max(token_ids) >= self.runner.loaded.vocab_size:
+                continue
             is_complete = end == request.num_tokens + len(item.prefix)
             spans.append(Span(request.block_table, start, token_ids, int(is_complete)))
             request.num_draft_computed_tokens = end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _NUM_VOCABULARY_PROBES = 2000
 _NUM_CONTEXT_TOKENS = 8
+_MAX_SHARE_OF_OTHERS = 0.01
 
 
 class Tokenizer:
@@ -50,10 +52,12 @@ class Tokenizer:
         self._printable_bytes = [b"" if i in skipped else b for i, b in enumerate(self._vocabulary.token_bytes)]
         self.vocab_size = len(self._vocabulary.token_bytes)
         """Number of ids that mean something, added tokens included: the largest id plus one."""
-        own_eos = tokenizer.eos_token_id
-        self.eos_token_ids = frozenset(eos_token_ids) | (frozenset() if own_eos is None else {own_eos})
         self.is_context_free = self._vocabulary.is_context_free
         """Whether every text is its tokens' bytes, one after another."""
+        self.eos_token_id: int | None = tokenizer.eos_token_id
+        """The tokenizer's own end of sequence."""
+        own_eos = frozenset() if self.eos_token_id is None else {self.eos_token_id}
+        self.eos_token_ids = frozenset(eos_token_ids) | own_eos
         self.bos_token_id: int | None = tokenizer.bos_token_id
         self.has_chat_template = bool(tokenizer.chat_template)
         self._prefix, self._suffix = _special_frame(backend)
@@ -90,12 +94,30 @@ class Tokenizer:
         token_ids = self._tiktoken.encode(text)
         return [*self._prefix, *token_ids, *self._suffix] if add_special_tokens else token_ids
 
+    def encode_behind(self, context: str, text: str) -> list[int]:
+        """Return the ids of a text that follows another, no token added, as they are where both are encoded together.
+
+        Where no token ends between the two, or nothing comes before, text is encoded alone.
+        """
+        together = self.encode(context + text, add_special_tokens=False) if context else []
+        num_left = len(text.encode("utf-8", "replace"))
+        start = len(together)
+        while start and num_left > 0:
+            start -= 1
+            num_left -= len(self.token_bytes(together[start]))
+        return together[start:] if start and num_left == 0 else self.encode(text, add_special_tokens=False)
+
     def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """Return the text of token_ids; bytes that are not UTF-8 become replacement characters."""
         if self._vocabulary.is_context_free:
             return self._vocabulary.decode(token_ids, skip_special_tokens=skip_special_tokens)
         text: str = self._backend.decode(list(token_ids), skip_special_tokens=skip_special_tokens)
         return text
+
+    @property
+    def prefix_token_ids(self) -> list[int]:
+        """What encode puts before a text, such as a beginning of sequence."""
+        return list(self._prefix)
 
     def token_bytes(self, token_id: int) -> bytes:
         """Return the bytes one token stands for, possibly half a character; a special token's are its text.
@@ -107,6 +129,11 @@ class Tokenizer:
     def token_text(self, token_id: int) -> str:
         """Return one token in printable form; half characters become replacement characters."""
         return self.token_bytes(token_id).decode("utf-8", "replace")
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """The tokens that skip_special_tokens skips."""
+        return self._vocabulary.special_ids
 
     def is_special(self, token_id: int) -> bool:
         """Return whether skip_special_tokens skips this token."""
@@ -187,11 +214,14 @@ class Tokenizer:
 
 
 def same_vocabulary(first: Tokenizer, second: Tokenizer) -> bool:
-    """Return whether every id stands for the same bytes, so that one model can draft for the other.
+    """Return whether nearly every id stands for the same bytes, so that one model can draft for the other.
 
+    Models of a family differ in a few added tokens and names of markers; a guess among those is at worst a wrong one.
     Compares contents; how far a model pads its embedding beyond them does not matter.
     """
-    return first._vocabulary.token_bytes == second._vocabulary.token_bytes
+    pairs = zip_longest(first._vocabulary.token_bytes, second._vocabulary.token_bytes)
+    num_different = sum(1 for one, other in pairs if one != other)
+    return num_different <= _MAX_SHARE_OF_OTHERS * max(first.vocab_size, second.vocab_size)
 
 
 def _special_frame(backend: Any) -> tuple[list[int], list[int]]:

@@ -13,6 +13,9 @@ from transformers import PreTrainedTokenizerFast
 from helix.config import CacheConfig, EngineConfig, ModelConfig, SchedulerConfig, SpeculativeConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.model.loader import LoadedModel, prepare
+from helix.sampling.sampler import Sampler
+from helix.spec_decode.draft_model import DraftModelProposer
+from helix.spec_decode.translated_draft import TranslatedDraftProposer
 from helix.text.tokenizer import Tokenizer
 from helix.worker import Worker, build_worker, load_worker
 from tests.engines import LetterTokenizer
@@ -57,21 +60,29 @@ def test_no_draft_model_is_loaded_where_none_may_guess(method: Any) -> None:
     assert load_worker(config).draft is None
 
 
-def test_a_draft_method_without_a_draft_model_is_a_setting_at_fault(tmp_path: Path) -> None:
-    config = EngineConfig(
-        model=ModelConfig(model=str(tmp_path)), speculative=SpeculativeConfig(speculation_method="draft")
-    )
-    with pytest.raises(ConfigError, match="needs a draft_model"):
-        load_worker(config)
-
-
-def test_a_draft_that_reads_ids_differently_is_refused(tmp_path: Path) -> None:
-    """Its guesses would be other words, and its acceptance near zero."""
-    tiny_llama(vocab_size=274).save_pretrained(tmp_path)  # type: ignore[operator]
+def test_a_draft_of_another_vocabulary_has_blocks_of_its_own_and_is_described(tmp_path: Path) -> None:
+    """Copying the target's blocks in its pool would overwrite other texts."""
+    tiny_llama(vocab_size=274, max_position_embeddings=64).save_pretrained(tmp_path)  # type: ignore[operator]
     PreTrainedTokenizerFast(tokenizer_object=sentencepiece()).save_pretrained(tmp_path)
-    config = EngineConfig(speculative=SpeculativeConfig(draft_model=str(tmp_path)))
-    with pytest.raises(ModelLoadError, match="cannot draft for helix-demo: their tokenizers differ"):
-        load_worker(config)
+    config = EngineConfig(
+        model=ModelConfig(device="cpu"),
+        speculative=SpeculativeConfig(draft_model=str(tmp_path)),
+        cache=CacheConfig(num_blocks=80),
+    )
+    worker = load_worker(config)
+    assert worker.draft is not None
+    worker.draft.pool.keys[0][:16] = 5.0
+    worker.copy_blocks([(0, 1)])
+    assert not worker.draft.pool.keys[0][16:32].any()
+    assert worker.max_model_len > 64, "its context is no limit of the target's"
+    assert worker.info(config).draft_remark.startswith("other tokenizer")
+    assert isinstance(worker.draft_proposer(Sampler(274), config), TranslatedDraftProposer)
+
+
+def test_the_proposer_is_the_one_for_the_vocabulary() -> None:
+    config = EngineConfig()
+    assert isinstance(_build(draft=_prepared()).draft_proposer(Sampler(64), config), DraftModelProposer)
+    assert _build().draft_proposer(Sampler(64), config) is None
 
 
 def test_a_tokenizer_with_more_ids_than_the_model_is_refused() -> None:

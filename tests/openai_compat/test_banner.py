@@ -67,7 +67,8 @@ def test_an_open_door_is_warned_of() -> None:
 def test_speculation_is_described() -> None:
     assert "speculation   off\n" in shown(replace(INFO, speculation_method="none"))
     assert "off unless a request asks for it" in shown(replace(INFO, speculation_depth=0))
-    assert "draft model   none" in shown(replace(INFO, draft_model=None))
+    assert "draft model   none\n" in shown(replace(INFO, draft_model=None))
+    assert "draft model   none (looked for)\n" in shown(replace(INFO, draft_model=None, draft_remark="looked for"))
 
 
 def test_the_defaults_of_sampling_are_shown_with_whose_they_are() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -26,13 +27,14 @@ TABLE[:, VOCAB_SIZE:] = 50
 class TableRunner:
     """Notes what it computes, and answers with rows of the table."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocab_size: int = VOCAB_SIZE + 4) -> None:
         self.passes: list[list[Span]] = []
+        self.loaded = SimpleNamespace(vocab_size=vocab_size)
 
     def forward(self, spans: Sequence[Span]) -> Tensor:
         self.passes.append(list(spans))
         ids = [token_id for span in spans for token_id in span.token_ids[len(span.token_ids) - span.num_logits :]]
-        return TABLE[ids]
+        return TABLE[ids, : self.loaded.vocab_size]
 
     @property
     def shapes(self) -> list[list[tuple[int, list[int], int]]]:
@@ -40,8 +42,8 @@ class TableRunner:
         return [[(span.start, list(span.token_ids), span.num_logits) for span in spans] for spans in self.passes]
 
 
-def _proposer(*, budget: int = 100) -> tuple[DraftModelProposer, TableRunner]:
-    runner = TableRunner()
+def _proposer(*, budget: int = 100, vocab_size: int = VOCAB_SIZE + 4) -> tuple[DraftModelProposer, TableRunner]:
+    runner = TableRunner(vocab_size)
     return DraftModelProposer(cast(ModelRunner, runner), Sampler(VOCAB_SIZE), max_num_batched_tokens=budget), runner
 
 
@@ -122,6 +124,20 @@ def test_probs_are_what_each_token_was_drawn_from() -> None:
             assert probs[token_id] > 0
             before = token_id
             seen.add(token_id)
+
+
+def test_tokens_that_the_draft_model_has_no_row_for_are_neither_drawn_nor_read() -> None:
+    """Tokenizers of one family may have more tokens than its smaller models: an image marker, say."""
+    proposer, runner = _proposer(vocab_size=VOCAB_SIZE - 2)
+    drafts = proposer.propose(
+        [_item("a", [1, 2], 40), _item("b", [1, 2], 40, temperature=100.0), _item("c", [1, 10], 4)]
+    )
+    assert set(drafts) == {"a", "b"}
+    assert all(token_id < VOCAB_SIZE - 2 for draft in drafts.values() for token_id in draft.token_ids)
+    assert drafts["b"].probs is not None
+    assert drafts["b"].probs.shape == (40, VOCAB_SIZE)
+    assert not drafts["b"].probs[:, VOCAB_SIZE - 2 :].any()
+    assert all(token_id < VOCAB_SIZE - 2 for spans in runner.passes for span in spans for token_id in span.token_ids)
 
 
 def test_where_nobody_drafts_nothing_is_computed() -> None:

@@ -56,6 +56,8 @@ def test_special_tokens_are_added_skipped_and_shown(tokenizers: dict[str, Tokeni
     assert tokenizer.decode(ids, skip_special_tokens=False) == "<|start|>time<|end|>"
     assert tokenizer.token_bytes(ids[-1]) == b"<|end|>"
     assert not tokenizer.is_special(tokenizer.encode("<think>", add_special_tokens=False)[0])
+    assert tokenizer.special_ids == {tokenizer.encode(text)[1] for text in ("<|start|>", "<|end|>", "<|en")}
+    assert tokenizer.prefix_token_ids == ids[:1]
 
 
 def test_one_token_in_printable_form(tokenizers: dict[str, Tokenizer]) -> None:
@@ -89,10 +91,29 @@ def test_a_continuation_keeps_the_space_of_its_first_word(tokenizers: dict[str, 
     assert tokenizer.detokenizer(prompt_token_ids=tokenizer.encode(prompt)).feed(ids) == f" {output}"
 
 
+@pytest.mark.parametrize("name", FAMILIES[:5])
+def test_a_text_behind_another_is_encoded_as_in_one_with_it(tokenizers: dict[str, Tokenizer], name: str) -> None:
+    """SentencePiece would put a space before a text that is encoded alone."""
+    tokenizer = tokenizers[name]
+    for context, text in (("the", " time of"), ("then", ", he"), ("\n", "he"), ("<|end|>", "the")):
+        both = tokenizer.encode(context + text, add_special_tokens=False)
+        ids = tokenizer.encode_behind(context, text)
+        assert ids == both[-len(ids) :]
+        assert b"".join(map(tokenizer.token_bytes, ids)) == text.encode()
+    assert tokenizer.encode_behind("", "the time") == tokenizer.encode("the time", add_special_tokens=False)
+
+
+def test_a_text_that_grows_into_the_one_before_is_encoded_alone(tokenizers: dict[str, Tokenizer]) -> None:
+    tokenizer = tokenizers["gpt2"]
+    assert tokenizer.encode("time") == tokenizer.encode_behind("", "time")
+    assert tokenizer.encode_behind(" ti", "me") == tokenizer.encode("me")
+
+
 def test_ends_of_sequence(backends: dict[str, Backend]) -> None:
     inner = PreTrainedTokenizerFast(tokenizer_object=backends["gpt2"], eos_token="<|end|>", bos_token="<|start|>")
     tokenizer = Tokenizer(inner, eos_token_ids=[7])
-    assert tokenizer.eos_token_ids == {7, backends["gpt2"].token_to_id("<|end|>")}
+    assert tokenizer.eos_token_id == backends["gpt2"].token_to_id("<|end|>")
+    assert tokenizer.eos_token_ids == {7, tokenizer.eos_token_id}
     assert tokenizer.bos_token_id == backends["gpt2"].token_to_id("<|start|>")
     assert tokenizer.vocab_size == backends["gpt2"].get_vocab_size()
 
@@ -104,7 +125,10 @@ def test_same_vocabulary_compares_contents(
     assert not same_vocabulary(tokenizers["gpt2"], tokenizers["shuffled"])
     longer = Backend.from_str(backends["gpt2"].to_str())
     longer.add_tokens(["<extra>"])
+    assert same_vocabulary(tokenizers["gpt2"], wrap(longer)), "one token more leaves the others what they are"
+    longer.add_tokens([f"<extra {number}>" for number in range(20)])
     assert not same_vocabulary(tokenizers["gpt2"], wrap(longer))
+    assert not same_vocabulary(wrap(longer), tokenizers["gpt2"])
 
 
 def test_chat_is_rendered_and_encoded_as_transformers_does(
