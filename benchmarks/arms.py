@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
 from tqdm import tqdm
@@ -16,7 +16,6 @@ from benchmarks.workloads import Prompt
 from helix import LLMEngine, SamplingParams
 from helix.config import SpeculationMethod
 
-_KNOWN_FIELDS = frozenset(item.name for item in fields(SamplingParams))
 _GRAMMAR = getattr(helix, "Grammar", None)
 _PLAIN_OR_AUTO = {"none": PLAIN, "auto": AUTO}
 PREDICTED = "predicted"
@@ -25,8 +24,7 @@ PREDICTED = "predicted"
 
 def methods() -> list[str]:
     """Return what this Helix can draft with, apart from choosing by itself."""
-    found = [name for name in get_args(SpeculationMethod) if name not in _PLAIN_OR_AUTO]
-    return [*found, PREDICTED] if "prediction" in _KNOWN_FIELDS else found
+    return [*(name for name in get_args(SpeculationMethod) if name not in _PLAIN_OR_AUTO), PREDICTED]
 
 
 class Arm(Protocol):
@@ -68,7 +66,7 @@ class HelixArm:
             options["prediction"] = prompt.prediction
         if prompt.json_schema is not None and _GRAMMAR is not None:
             options["grammar"] = _GRAMMAR.json_schema(prompt.json_schema)
-        return SamplingParams(**{name: value for name, value in options.items() if name in _KNOWN_FIELDS})
+        return SamplingParams(**options)
 
     def answer(self, prompt: Prompt, max_tokens: int) -> Trace:
         """Answer one prompt, alone."""

@@ -31,6 +31,7 @@ from helix.model.loader import model_path
 
 QUICK = {"prompts": 1, "baseline_prompts": 1, "max_tokens": 24, "draft_depths": [4], "copy_depths": [8]}
 """What --quick sets; and two requests at once at most."""
+COST_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17)
 
 
 def parse() -> argparse.Namespace:
@@ -139,7 +140,7 @@ def main() -> None:
     all_prompts = [prompt for part in prompts.values() for prompt in part]
     description = describe(engine, all_prompts, batch=", ".join(map(str, arguments.concurrency)))
     print(headline(description))
-    costs = measure_costs(engine, repeats=3)
+    costs = measure_costs(engine, rows=COST_ROWS, repeats=3)
     print_costs(costs)
     warm_up(engine, baseline, arguments, all_prompts[0])
     rows: list[Row] = []

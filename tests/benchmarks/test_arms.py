@@ -46,9 +46,10 @@ def test_arms_take_turns_on_each_prompt_and_a_few_of_them_on_the_first_ones() ->
 
 def test_arms_differ_in_how_they_draft_and_in_nothing_else(engine: LLMEngine) -> None:
     arms = [HelixArm(engine, "none"), HelixArm(engine, "auto"), *fixed_arms(engine, methods(), [2], [4])]
-    all_params = [arm.params(PROMPTS[0], 7) for arm in arms]
+    prompt = replace(PROMPTS[0], prediction=(3, 4))
+    all_params = [arm.params(prompt, 7) for arm in arms]
     what = [
-        replace(params, speculation_method=None, speculation_depth=None, speculation_adaptive=None)
+        replace(params, speculation_method=None, speculation_depth=None, speculation_adaptive=None, prediction=())
         for params in all_params
     ]
     assert len({str(params) for params in what}) == 1
@@ -60,6 +61,13 @@ def test_a_prompt_brings_its_own_sampling(engine: LLMEngine) -> None:
     prompt = Prompt((1, 2), lambda _: True, sampling={"temperature": 1.5, "seed": 3})
     params = HelixArm(engine, "auto").params(prompt, 7)
     assert (params.temperature, params.seed) == (1.5, 3)
+
+
+def test_a_prediction_is_left_to_auto_and_to_the_method_of_that_name(engine: LLMEngine) -> None:
+    prompt = replace(PROMPTS[0], prediction=(3, 4))
+    arms = [HelixArm(engine, "none"), HelixArm(engine, "auto"), *fixed_arms(engine, methods(), [2], [4])]
+    predicting = {arm.name for arm in arms if arm.params(prompt, 7).prediction}
+    assert predicting == {"auto", "predicted 4"}
 
 
 def test_a_fixed_depth_is_pinned_and_that_of_auto_is_a_limit(engine: LLMEngine) -> None:
