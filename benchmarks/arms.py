@@ -8,15 +8,13 @@ from typing import Any, Protocol, get_args
 
 from tqdm import tqdm
 
-import helix
 from benchmarks.rows import AUTO, PLAIN
 from benchmarks.traces import Batch, Trace, answer_together
 from benchmarks.transformers_generate import TransformersBaseline
 from benchmarks.workloads import Prompt
-from helix import LLMEngine, SamplingParams
+from helix import Grammar, LLMEngine, SamplingParams
 from helix.config import SpeculationMethod
 
-_GRAMMAR = getattr(helix, "Grammar", None)
 _PLAIN_OR_AUTO = {"none": PLAIN, "auto": AUTO}
 PREDICTED = "predicted"
 """A prediction goes with any method; as a method of its own it leaves to n-grams what it does not foresee."""
@@ -64,8 +62,8 @@ class HelixArm:
             options |= {"speculation_depth": self.depth, "speculation_adaptive": self.method == "auto"}
         if prompt.prediction and self.method in (PREDICTED, "auto"):
             options["prediction"] = prompt.prediction
-        if prompt.json_schema is not None and _GRAMMAR is not None:
-            options["grammar"] = _GRAMMAR.json_schema(prompt.json_schema)
+        if prompt.json_schema is not None:
+            options["grammar"] = Grammar.json_schema(prompt.json_schema)
         return SamplingParams(**options)
 
     def answer(self, prompt: Prompt, max_tokens: int) -> Trace:

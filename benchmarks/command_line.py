@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
-from typing import Any
 
 from benchmarks.workloads import WORKLOADS
 from helix import DEMO_MODEL, EngineConfig, LLMEngine, ModelConfig, SchedulerConfig, SpeculativeConfig
@@ -44,20 +42,19 @@ def parse(result: argparse.ArgumentParser) -> argparse.Namespace:
     return arguments
 
 
-_WITHOUT_EARLIER_ANSWERS: dict[str, Any] = {
-    item.name: 0 for item in fields(SpeculativeConfig) if item.name == "suffix_pool_tokens"
-}
-"""Every arm answers the same prompts: none may copy what another one answered."""
-
-
 def load_engine(arguments: argparse.Namespace) -> LLMEngine:
-    """Load what the command line names, otherwise as Helix serves it."""
+    """Load what the command line names, otherwise as Helix serves it, but without a pool of earlier answers.
+
+    Every arm answers the same prompts: none may copy what another one answered.
+    """
     return LLMEngine(
         EngineConfig(
             model=ModelConfig(model=arguments.model, dtype=arguments.dtype, num_threads=arguments.threads),
             scheduler=SchedulerConfig(),
             speculative=SpeculativeConfig(
-                draft_model=arguments.draft_model, ngram_min=arguments.ngram_min, **_WITHOUT_EARLIER_ANSWERS
+                draft_model=arguments.draft_model,
+                ngram_min=arguments.ngram_min,
+                suffix_pool_tokens=0,
             ),
         )
     )

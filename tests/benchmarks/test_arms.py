@@ -9,7 +9,7 @@ import pytest
 from benchmarks.arms import HelixArm, fixed_arms, methods, take_turns, take_turns_together
 from benchmarks.traces import Trace
 from benchmarks.workloads import Prompt
-from helix import LLMEngine
+from helix import Grammar, LLMEngine
 from tests.engines import make_engine
 from tests.models import tiny_llama
 
@@ -68,6 +68,14 @@ def test_a_prediction_is_left_to_auto_and_to_the_method_of_that_name(engine: LLM
     arms = [HelixArm(engine, "none"), HelixArm(engine, "auto"), *fixed_arms(engine, methods(), [2], [4])]
     predicting = {arm.name for arm in arms if arm.params(prompt, 7).prediction}
     assert predicting == {"auto", "predicted 4"}
+
+
+def test_a_schema_is_enforced_in_every_arm(engine: LLMEngine) -> None:
+    """Else arms would give different answers and plain decoding would be spared the masks."""
+    schema = {"type": "object"}
+    prompt = replace(PROMPTS[0], json_schema=schema)
+    for arm in (HelixArm(engine, "none"), HelixArm(engine, "auto"), *fixed_arms(engine, methods(), [2], [4])):
+        assert arm.params(prompt, 7).grammar == Grammar.json_schema(schema)
 
 
 def test_a_fixed_depth_is_pinned_and_that_of_auto_is_a_limit(engine: LLMEngine) -> None:
