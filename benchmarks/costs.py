@@ -31,7 +31,7 @@ class CostTable:
         below = max((m for m in rows if m < above), default=above)
         if above == below:
             return self.target_s[above] / self.target_s[1]
-        slope = (self.target_s[above] - self.target_s[below]) / (above - below)
+        slope = max(0.0, self.target_s[above] - self.target_s[below]) / (above - below)
         return (self.target_s[below] + slope * (num_rows - below)) / self.target_s[1]
 
     @property
@@ -59,14 +59,16 @@ def expected_length(acceptance: float, depth: int) -> float:
     return sum(acceptance**i for i in range(depth + 1))
 
 
-def measure_costs(engine: LLMEngine, *, max_rows: int = 9, context_len: int = 96, repeats: int = 7) -> CostTable:
-    """Time passes over scratch blocks of an idle engine; the numbers of rows take turns."""
-    manager, worker = engine.block_manager, engine.worker
+def measure_costs(
+    engine: LLMEngine, *, rows: Sequence[int] = range(1, 10), context_len: int = 96, repeats: int = 7
+) -> CostTable:
+    """Time passes over scratch blocks of an idle engine; the numbers of rows, 1 among them, take turns."""
+    manager, worker, max_rows = engine.block_manager, engine.worker, max(rows)
     table: list[int] = []
     if not manager.allocate(table, context_len + max_rows):
         raise RuntimeError(f"{context_len + max_rows} tokens do not fit the KV cache")
     ids = [1 + i % (engine.tokenizer.vocab_size - 1) for i in range(context_len + max_rows)]
-    target: dict[int, list[float]] = {m: [] for m in range(1, max_rows + 1)}
+    target: dict[int, list[float]] = {m: [] for m in rows}
     draft: list[float] = []
     try:
         for runner in (worker.target, worker.draft):

@@ -1,115 +1,166 @@
-"""Does speculation pay for one user, with which method and depth, and what should it pay?
+"""Does speculation pay, on which task, by which method and depth, and for how many requests at once?
 
-Every mode answers the same prompts greedily on one engine, in turns with plain decoding; speed-ups are medians of the
-rounds' ratios. Beside each stands the ceiling that measured costs and acceptance allow. Equality with the plain
-tokens is counted, not assumed.
+On each of eight tasks every arm answers the same prompts on one engine, prompt by prompt and in turns: plain decoding,
+auto, single methods at fixed depths, and beside them transformers' assisted generation and prompt lookup on the same
+weights. How the figures are aggregated stands in `benchmarks.rows`, what they are to reach in `benchmarks.claims`.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from transformers.utils import logging
+
 from benchmarks import command_line
-from benchmarks.costs import CostTable, measure_costs
-from benchmarks.report import describe, headline, number, percent, print_json, table
-from benchmarks.timing import PLAIN, Comparison, Mode, compare, interleave
-from benchmarks.workloads import draw_prompts
+from benchmarks.arms import Arm, HelixArm, TransformersArm, fixed_arms, methods, take_turns, take_turns_together
+from benchmarks.claims import check
+from benchmarks.costs import measure_costs
+from benchmarks.report import describe, headline, print_json
+from benchmarks.rows import AUTO, Row, batch_rows, single_rows
+from benchmarks.tables import predict, print_claims, print_costs, print_rows
+from benchmarks.tasks import TASKS, draw_task
+from benchmarks.traces import compute_prompts
+from benchmarks.transformers_generate import TransformersBaseline
+from benchmarks.workloads import Prompt
 from helix import LLMEngine
+from helix.model.loader import model_path
+
+QUICK = {"prompts": 1, "baseline_prompts": 1, "max_tokens": 24, "draft_depths": [4], "copy_depths": [8]}
+"""What --quick sets; and two requests at once at most."""
+COST_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17)
 
 
-def modes(engine: LLMEngine, draft_depths: list[int], ngram_depths: list[int]) -> list[Mode]:
-    """Return plain decoding, then each method at its depths."""
-    result = [PLAIN]
-    if engine.worker.draft is not None:
-        result += [Mode("draft", depth) for depth in draft_depths]
-    result += [Mode("ngram", depth) for depth in ngram_depths]
-    if engine.worker.draft is not None:
-        result.append(Mode("auto", engine.info.speculation_depth))
-    return result
+def parse() -> argparse.Namespace:
+    """Read the command line; --quick overrides sizes."""
+    parser = command_line.model_parser("benchmarks.speculation", __doc__)
+    add = parser.add_argument
+    add("--tasks", nargs="+", choices=tuple(TASKS), default=list(TASKS))
+    add("--concurrency", type=int, nargs="+", default=[1, 2, 4, 8], help="requests at once; 1 has all the arms")
+    add("--prompts", type=int, default=2, help="prompts of each task, one request at a time")
+    add("--rounds", type=int, default=1, help="turns of one request at a time")
+    add("--batch-rounds", type=int, default=1, help="turns of several requests at once")
+    add("--max-tokens", type=int, default=128, help="longest answer, where the task has no lower bound of its own")
+    add("--batch-max-tokens", type=int, default=40, help="longest answer with several requests at once")
+    add("--methods", nargs="*", choices=methods(), help="methods at fixed depths; default: those that suit the task")
+    add("--draft-depths", type=int, nargs="*", default=[2, 4, 6], help="fixed depths of the draft model")
+    add("--copy-depths", type=int, nargs="*", default=[4, 8, 16], help="fixed depths of the other methods")
+    add("--auto-depth", type=int, help="largest depth of auto; default: the engine's")
+    add("--baselines", nargs="*", choices=("none", "draft", "prompt_lookup"), default=["draft", "prompt_lookup"])
+    add("--baseline-prompts", type=int, default=2, help="prompts of each task for transformers")
+    add("--baseline-depth", type=int, help="draft tokens in transformers; default: what it does by itself, lookup 10")
+    add("--json", type=Path, help="file for the document, for benchmarks.plots")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        vars(arguments).update(QUICK)
+        arguments.concurrency = [n for n in arguments.concurrency if n <= 2]
+    return arguments
 
 
-def predict(costs: CostTable, mode: Mode, comparison: Comparison) -> tuple[float | None, float | None]:
-    """Return the ceiling of the geometric model, and what the measured mean accepted length should pay."""
-    acceptance, length = comparison.token_acceptance, comparison.mean_accepted_length
-    if mode.method not in ("draft", "ngram") or acceptance is None or length is None:
-        return None, None
-    is_free, share = mode.method == "ngram", comparison.drafted_share
-    cost = share * costs.step_cost(mode.depth, is_free=is_free) + 1 - share
-    return costs.ceiling(acceptance, mode.depth, is_free=is_free, drafted_share=share), length / cost
+def load_baseline(arguments: argparse.Namespace, engine: LLMEngine) -> TransformersBaseline | None:
+    """Load the same pair in transformers, in the number format it is stored in."""
+    if not arguments.baselines or 1 not in arguments.concurrency:
+        return None
+    draft = None if engine.info.draft_model is None else model_path(engine.info.draft_model)
+    logging.set_verbosity_error()  # it warns of every generation flag that greedy decoding does not read
+    folder, device = model_path(arguments.model), engine.info.device
+    return TransformersBaseline(folder, draft, dtype="auto", attention="sdpa", device=device)
 
 
-def print_costs(costs: CostTable) -> None:
-    """Print the cost curve."""
-    rows = [[m, number(1e3 * seconds, 2), number(costs.relative(m))] for m, seconds in costs.target_s.items()]
-    print(f"\nOne target pass over m rows behind {costs.context_len} tokens of context")
-    print(table(["m", "ms", "t(m)/t(1)"], rows))
-    if costs.draft_s is not None:
-        print(f"\nOne drafted token: {1e3 * costs.draft_s:.2f} ms, {costs.draft_cost:.3f} of a plain target pass")
+def measure(
+    name: str,
+    prompts: list[Prompt],
+    engine: LLMEngine,
+    baseline: TransformersBaseline | None,
+    arguments: argparse.Namespace,
+) -> list[Row]:
+    """Return the rows of every arm at every concurrency for one task."""
+    task = TASKS[name]
+    compute_prompts(engine, prompts)
+    plain, auto = HelixArm(engine, "none"), HelixArm(engine, "auto", arguments.auto_depth)
+    max_tokens = min(task.max_tokens, arguments.max_tokens)
+    rows: list[Row] = []
+    if 1 in arguments.concurrency:
+        wanted = task.methods if arguments.methods is None else arguments.methods
+        fixed = fixed_arms(engine, wanted, arguments.draft_depths, arguments.copy_depths)
+        arms: list[Arm] = [plain, auto, *fixed]
+        outside: list[Arm] = [] if baseline is None else _outside(baseline, arguments)
+        single = prompts[: arguments.prompts]
+        traces = take_turns(
+            arms,
+            single,
+            rounds=arguments.rounds,
+            max_tokens=max_tokens,
+            few=outside,
+            num_few=arguments.baseline_prompts,
+        )
+        rows += single_rows(name, single, traces)
+    for concurrency in sorted(set(arguments.concurrency) - {1}):
+        part = prompts[:concurrency]
+        most = min(max_tokens, arguments.batch_max_tokens)
+        batches = take_turns_together([plain, auto], part, rounds=arguments.batch_rounds, max_tokens=most)
+        rows += batch_rows(name, part, batches)
+    return rows
 
 
-def print_comparisons(workload: str, compared: list[tuple[Comparison, float | None, float | None]]) -> None:
-    """Print one workload's table."""
-    first = compared[0][0]
-    print(f"\n{workload}: {first.num_prompts} prompts, {first.num_tokens} tokens, {first.num_right} right answers")
-    headers = ["mode", "tokens/s", "speed-up", "rounds", "with prompt", "ceiling", "at length", "accepted"]
-    headers += ["a", "length", "TTFT ms", "KV MiB", "equal"]
-    rows = [
-        [
-            c.mode,
-            number(c.stream_tokens_per_s, 1),
-            number(c.stream_speedup),
-            f"{c.stream_speedup_min:.2f} to {c.stream_speedup_max:.2f}",
-            number(c.total_speedup),
-            number(ceiling),
-            number(at_length),
-            percent(c.acceptance_rate),
-            percent(c.token_acceptance),
-            number(c.mean_accepted_length),
-            number(c.ttft_ms, 0),
-            number(c.peak_kv_bytes / 2**20, 1),
-            f"{c.num_equal}/{c.num_prompts}",
-        ]
-        for c, ceiling, at_length in compared
+def _outside(baseline: TransformersBaseline, arguments: argparse.Namespace) -> list[Arm]:
+    return [
+        TransformersArm(baseline, assistance, arguments.baseline_depth)
+        for assistance in arguments.baselines
+        if assistance != "draft" or baseline.draft is not None
     ]
-    print(table(headers, rows))
+
+
+def warm_up(
+    engine: LLMEngine, baseline: TransformersBaseline | None, arguments: argparse.Namespace, prompt: Prompt
+) -> None:
+    """Answer once in every arm, so that whatever is built on first use is built before the clock runs."""
+    arms: list[Arm] = [HelixArm(engine, "none"), HelixArm(engine, "auto"), *fixed_arms(engine, methods(), [4], [4])]
+    if baseline is not None:
+        arms += _outside(baseline, arguments)
+    for arm in arms:
+        arm.answer(prompt, 8)
+
+
+def _record(row: Row) -> dict[str, Any]:
+    """Return a row for the document; the depths of all but auto are known beforehand."""
+    return asdict(row) if row.arm == AUTO else asdict(row) | {"depths": []}
 
 
 def main() -> None:
     """Measure and print."""
-    parser = command_line.parser("benchmarks.speculation", __doc__)
-    parser.add_argument("--draft-depths", type=int, nargs="*", default=[2, 3, 4, 6, 8])
-    parser.add_argument("--ngram-depths", type=int, nargs="*", default=[4, 8, 12])
-    arguments = command_line.parse(parser)
-    if arguments.quick:
-        arguments.draft_depths, arguments.ngram_depths = arguments.draft_depths[:1], arguments.ngram_depths[:1]
+    arguments = parse()
     engine = command_line.load_engine(arguments)
-    prompts = {name: draw_prompts(name, engine.tokenizer, arguments.prompts) for name in arguments.workloads}
-    description = describe(engine, [prompt for part in prompts.values() for prompt in part], batch="1")
+    baseline = load_baseline(arguments, engine)
+    num_prompts = max(arguments.prompts, *arguments.concurrency)
+    prompts = {name: draw_task(name, engine, num_prompts) for name in arguments.tasks}
+    all_prompts = [prompt for part in prompts.values() for prompt in part]
+    description = describe(engine, all_prompts, batch=", ".join(map(str, arguments.concurrency)))
     print(headline(description))
-    costs = measure_costs(engine)
+    costs = measure_costs(engine, rows=COST_ROWS, repeats=3)
     print_costs(costs)
-    document: dict[str, Any] = {"benchmark": "speculation", **description, "costs": asdict(costs), "workloads": {}}
-    all_modes = modes(engine, arguments.draft_depths, arguments.ngram_depths)
+    warm_up(engine, baseline, arguments, all_prompts[0])
+    rows: list[Row] = []
     for name, part in prompts.items():
-        runs = interleave(
-            engine,
-            part,
-            all_modes,
-            rounds=arguments.rounds,
-            concurrency=1,
-            max_tokens=arguments.max_tokens,
-            label=name,
-        )
-        compared = [
-            (comparison, *predict(costs, mode, comparison))
-            for mode, comparison in zip(all_modes, compare(engine, part, runs), strict=True)
-        ]
-        print_comparisons(name, compared)
-        document["workloads"][name] = [
-            asdict(comparison) | {"ceiling": ceiling, "speedup_at_length": at_length}
-            for comparison, ceiling, at_length in compared
-        ]
+        measured = measure(name, part, engine, baseline, arguments)
+        print_rows(TASKS[name].title, part, measured, costs)
+        rows += measured
+    claims = check(rows)
+    print_claims(claims)
+    document: dict[str, Any] = {
+        "benchmark": "speculation",
+        **description,
+        "transformers": None if baseline is None else baseline.name,
+        "costs": asdict(costs),
+        "titles": {name: TASKS[name].title for name in arguments.tasks},
+        "rows": [_record(row) | {"ceiling": predict(costs, row)} for row in rows],
+        "claims": [asdict(claim) | {"holds": claim.holds} for claim in claims],
+    }
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(document), encoding="utf-8")
     print_json(document)
 
 

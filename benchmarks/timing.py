@@ -15,7 +15,7 @@ from statistics import median
 from tqdm import tqdm
 
 from benchmarks.workloads import Prompt
-from helix import LLMEngine, ProposerStats, RequestMetrics, SamplingParams, SpecDecodeStats
+from helix import LLMEngine, RequestMetrics, SamplingParams, SpecDecodeStats
 from helix.config import SpeculationMethod
 
 
@@ -211,17 +211,7 @@ def total_spec(parts: Sequence[SpecDecodeStats]) -> SpecDecodeStats:
     """Add counts up."""
     total = SpecDecodeStats()
     for part in parts:
-        total.num_steps += part.num_steps
-        total.num_drafts += part.num_drafts
-        total.num_draft_tokens += part.num_draft_tokens
-        total.num_accepted_tokens += part.num_accepted_tokens
-        total.num_emitted_tokens += part.num_emitted_tokens
-        total.draft_tokens_per_position.update(part.draft_tokens_per_position)
-        total.accepted_tokens_per_position.update(part.accepted_tokens_per_position)
-        for name, stats in part.by_proposer.items():
-            sums = total.by_proposer.setdefault(name, ProposerStats())
-            sums.num_draft_tokens += stats.num_draft_tokens
-            sums.num_accepted_tokens += stats.num_accepted_tokens
+        total.add(part)
     return total
 
 

@@ -7,9 +7,10 @@ MIN_ANSWER_LEN tokens are left out, because there is no decoding in them to meas
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import cycle
+from typing import Any
 
 from helix import Tokenizer
 from helix.demo import facts, small_talk
@@ -40,6 +41,12 @@ class Prompt:
     token_ids: tuple[int, ...]
     is_correct: Callable[[str], bool]
     """Whether a text answers it rightly; meaningful for the built-in model alone."""
+    prediction: tuple[int, ...] = ()
+    """What the caller expects of the answer, as in OpenAI's `prediction`."""
+    json_schema: Mapping[str, Any] | None = None
+    """What the answer must obey, as in OpenAI's `response_format`."""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of SamplingParams that the prompt is asked with; greedy without any."""
 
 
 def draw_prompts(workload: str, tokenizer: Tokenizer, num_prompts: int, *, seed: int = SEED) -> list[Prompt]:

@@ -22,6 +22,10 @@ def test_costs_between_and_beyond_the_measured_rows_follow_the_slope() -> None:
     assert COSTS.relative(6) == pytest.approx(1.8)
 
 
+def test_more_rows_never_seem_cheaper_than_the_last_measured_ones() -> None:
+    assert CostTable(96, {1: 0.1, 4: 0.3, 5: 0.2}, None).relative(20) == pytest.approx(3)
+
+
 def test_the_ceiling_pays_for_drafting_and_verifying() -> None:
     assert COSTS.draft_cost == pytest.approx(0.05)
     assert COSTS.ceiling(0.5, 3, is_free=False) == pytest.approx(1.875 / (1.4 + 3 * 0.05))
@@ -32,7 +36,7 @@ def test_the_ceiling_pays_for_drafting_and_verifying() -> None:
 def test_measuring_leaves_the_engine_as_it_was() -> None:
     target = tiny_llama()
     engine = make_engine(target, target)
-    costs = measure_costs(engine, max_rows=3, context_len=12, repeats=2)
-    assert set(costs.target_s) == {1, 2, 3}
+    costs = measure_costs(engine, rows=(1, 2, 4), context_len=12, repeats=2)
+    assert set(costs.target_s) == {1, 2, 4}
     assert costs.draft_s is not None and all(seconds > 0 for seconds in (costs.draft_s, *costs.target_s.values()))
     assert engine.block_manager.num_used_blocks == 0
