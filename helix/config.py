@@ -123,7 +123,8 @@ class SpeculativeConfig:
     """Which proposer guesses: draft (a smaller model), suffix (the request's text and earlier outputs), ngram (the
     request's text alone), grammar (what has no alternative), auto (the best one) or none."""
     suffix_pool_tokens: int = 65536
-    """Tokens of finished outputs that the suffix proposer keeps for each cache salt; 0: none."""
+    """Tokens of finished outputs that the suffix proposer keeps for each of the cache salts used last, at up to 160
+    bytes each; 0: none."""
     ngram_max: int = 8
     """Longest suffix that the ngram proposer looks up."""
     ngram_min: int = 1

@@ -21,6 +21,7 @@ QUESTIONS = [
     'Change "total" to "amount" in this code:\n\ndef add(total, price):\n    total = total + price\n    return total',
     "Tell me a short story about a fox.",
     "Hello!",
+    "Repeat: amber lantern, quiet river, amber lantern, quiet river",
 ]
 SAMPLING: dict[str, dict[str, Any]] = {
     "greedy": {"temperature": 0},
