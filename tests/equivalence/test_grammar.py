@@ -46,7 +46,7 @@ GRAMMARS = [
     Grammar.json_schema(PERSON),
     Grammar.json_schema({"type": "array", "items": {"enum": ["name", "na", "ab", True, None, 12]}, "maxItems": 6}),
     Grammar.regex("[a-c]{4,9}( [0-9]+){0,2}"),
-    Grammar.lark('start: list\nlist: "[" (item ("," item)*)? "]"\nitem: list | /[0-9]{1,2}/'),
+    Grammar.lark('start: list\nlist: "[" (item ("," item)*)? "]"\nitem: list | /[1-9][0-9]?/'),
     None,
 ]
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -146,7 +146,7 @@ def test_an_answer_that_is_not_cut_is_a_sentence(seed: int | None, speculation: 
                     check_sentence(text, one.grammar)
                 else:
                     assert reason is FinishReason.LENGTH and len(token_ids) == 80
-    assert num_whole >= 12
+    assert num_whole >= 10
 
 
 def test_the_answer_stops_where_the_grammar_ends_with_its_last_text() -> None:
