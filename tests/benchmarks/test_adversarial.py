@@ -19,7 +19,7 @@ def engine() -> LLMEngine:
 
 @pytest.fixture(scope="module")
 def prompts(engine: LLMEngine) -> list[Prompt]:
-    return draw_word_salad(engine, 4)
+    return draw_word_salad(engine, 10)
 
 
 @pytest.mark.parametrize(("method", "depth"), [("draft", 2), ("draft", 6), ("ngram", 4), ("ngram", 16)])
