@@ -106,8 +106,8 @@ AcceptanceRule = Literal["auto", "match", "rejection"]
 class SpeculativeConfig:
     """How tokens are guessed ahead and how guesses are accepted. Every setting is lossless."""
 
-    speculation_depth: int = 5
-    """Draft tokens per request and step unless a request asks otherwise; 0: none unless a request asks."""
+    speculation_depth: int = 16
+    """Most draft tokens per request and step unless a request asks otherwise; 0: none unless a request asks."""
     max_speculation_depth: int = 16
     """Largest depth a request may ask for."""
     prediction_depth: int = 16

@@ -27,7 +27,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "stop_token_ids": {"stop_token_ids": [300, 301, 302, 303]},
     "min_tokens": {"min_tokens": 9},
     "ignore_eos": {"ignore_eos": True},
-    "max_completion_tokens": {"max_completion_tokens": 5},
+    "max_completion_tokens": {"max_completion_tokens": 10},
     "n": {"n": 2},
     "response_format": {"response_format": {"type": "json_object"}},
     "prediction": {"prediction": {"type": "content", "content": "1, 2, 3, 4, 5, 6, 7"}},

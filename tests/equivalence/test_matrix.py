@@ -145,13 +145,9 @@ def test_a_parameter_means_the_same_whoever_drafts(parameter: str, proposer: str
 
 def matrix() -> str:
     """Return the cells above as a table in Markdown."""
-    lines = [f"| | {' | '.join(PROPOSERS)} |", "| --- |" + " :---: |" * len(PROPOSERS)]
-    lines += [f"| {_marked(name)} |" + " = |" * len(PROPOSERS) for name in PARAMETERS]
-    return "\n".join(lines)
-
-
-def _marked(name: str) -> str:
-    return name if " " in name else f"`{name}`"
+    header = " | ".join(name if " " in name else f"`{name}`" for name in PARAMETERS)
+    lines = [f"| | {header} |", "| --- |" + " :-: |" * len(PARAMETERS)]
+    return "\n".join([*lines, *(f"| {name} |" + " = |" * len(PARAMETERS) for name in PROPOSERS)])
 
 
 def test_the_readme_shows_this_matrix() -> None:
