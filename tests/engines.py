@@ -12,6 +12,7 @@ from torch import nn
 from helix.config import CacheConfig, EngineConfig, SchedulerConfig, SpeculativeConfig
 from helix.engine import LLMEngine
 from helix.model.loader import prepare
+from helix.sampling_params import SamplingParams
 from helix.text.tokenizer import Tokenizer
 from helix.text.translation import Translation
 from helix.worker import build_worker
@@ -104,6 +105,27 @@ def run(engine: LLMEngine, prompts: Sequence[Sequence[int]], params: Any) -> lis
         check_integrity(engine)
     assert engine.stats().num_free_blocks == engine.block_manager.num_blocks, "blocks leaked"
     return [tuple(request.output_token_ids) for request in requests]
+
+
+def complete(engine: LLMEngine, prompts: Sequence[Sequence[int]], params: Sequence[SamplingParams]) -> list[Any]:
+    """Complete prompts in one batch and return everything about the answers but times."""
+    requests = [engine.make_request(prompt, one) for prompt, one in zip(prompts, params, strict=True)]
+    texts = {request.request_id: "" for request in requests}
+    for request in requests:
+        engine.add_request(request)
+    while engine.has_requests:
+        for output in engine.step():
+            texts[output.request_id] += output.text
+    return [
+        (
+            request.output_token_ids,
+            texts[request.request_id],
+            request.finish_reason,
+            request.stop_reason,
+            [(lp.token_id, round(lp.logprob, 3), [i for i, _ in lp.top]) for lp in request.output_logprobs],
+        )
+        for request in requests
+    ]
 
 
 def dense_greedy(model: nn.Module, prompt: Sequence[int], max_tokens: int) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from helix.sampling.sampler import Sampler
 from helix.sampling_params import SamplingParams
 from helix.spec_decode.proposer import Draft, DraftRequest, Drafts
 from helix.structured.grammar import Grammar
-from tests.engines import make_engine, run
+from tests.engines import complete, make_engine, run
 from tests.grammars import END, TOKENS, TextTokenizer, begin
 from tests.models import tiny_llama
 from tests.toy_lm import JunkProposer, ModelProposer, OracleProposer, Propose, RepeatProposer, ToyLM, speculate
@@ -74,23 +74,7 @@ def params(seed: int, **changes: Any) -> list[SamplingParams]:
 
 
 def answers(engine: Any, asked: list[SamplingParams]) -> list[Any]:
-    requests = [engine.make_request(prompt, one) for prompt, one in zip(PROMPTS, asked, strict=True)]
-    texts = {request.request_id: "" for request in requests}
-    for request in requests:
-        engine.add_request(request)
-    while engine.has_requests:
-        for output in engine.step():
-            texts[output.request_id] += output.text
-    return [
-        (
-            request.output_token_ids,
-            texts[request.request_id],
-            request.finish_reason,
-            request.stop_reason,
-            [(lp.token_id, round(lp.logprob, 3), [i for i, _ in lp.top]) for lp in request.output_logprobs],
-        )
-        for request in requests
-    ]
+    return complete(engine, PROMPTS, asked)
 
 
 def engine_of(draft: str | None = None, **settings: Any) -> Any:

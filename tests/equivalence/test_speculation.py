@@ -10,7 +10,7 @@ import pytest
 
 from helix.outputs import FinishReason
 from helix.sampling_params import SamplingParams
-from tests.engines import VOCAB_SIZE, make_engine, run
+from tests.engines import VOCAB_SIZE, complete, make_engine, run
 from tests.models import tiny_llama
 
 TARGET = tiny_llama()
@@ -57,23 +57,7 @@ def _prompts() -> list[list[int]]:
 
 
 def _answers(engine: Any, params: list[SamplingParams]) -> list[Any]:
-    requests = [engine.make_request(prompt, p) for prompt, p in zip(_prompts(), params, strict=True)]
-    texts = {request.request_id: "" for request in requests}
-    for request in requests:
-        engine.add_request(request)
-    while engine.has_requests:
-        for output in engine.step():
-            texts[output.request_id] += output.text
-    return [
-        (
-            request.output_token_ids,
-            texts[request.request_id],
-            request.finish_reason,
-            request.stop_reason,
-            [(lp.token_id, round(lp.logprob, 3), [i for i, _ in lp.top]) for lp in request.output_logprobs],
-        )
-        for request in requests
-    ]
+    return complete(engine, _prompts(), params)
 
 
 def _seeded(**changes: Any) -> list[SamplingParams]:
