@@ -106,8 +106,9 @@ AcceptanceRule = Literal["auto", "match", "rejection"]
 class SpeculativeConfig:
     """How tokens are guessed ahead and how guesses are accepted. Every setting is lossless."""
 
-    speculation_depth: int = 16
-    """Most draft tokens per request and step unless a request asks otherwise; 0: none unless a request asks."""
+    speculation_depth: int | None = None
+    """Most draft tokens per request and step unless a request asks otherwise; 0: none unless a request asks; None:
+    max_speculation_depth."""
     max_speculation_depth: int = 16
     """Largest depth a request may ask for."""
     prediction_depth: int = 16
@@ -140,7 +141,7 @@ class SpeculativeConfig:
             ngram_max=self.ngram_max,
             ngram_min=self.ngram_min,
         )
-        if not 0 <= self.speculation_depth <= self.max_speculation_depth:
+        if self.speculation_depth is not None and not 0 <= self.speculation_depth <= self.max_speculation_depth:
             raise ConfigError(
                 f"speculation_depth must be between 0 and {self.max_speculation_depth}, got {self.speculation_depth}"
             )

@@ -79,7 +79,11 @@ class Worker:
             block_size=target.pool.block_size,
             kv_cache_bytes=target.pool.num_bytes + (0 if draft is None else draft.pool.num_bytes),
             speculation_method=speculative.speculation_method,
-            speculation_depth=speculative.speculation_depth,
+            speculation_depth=(
+                speculative.max_speculation_depth
+                if speculative.speculation_depth is None
+                else speculative.speculation_depth
+            ),
             max_speculation_depth=speculative.max_speculation_depth,
             speculation_adaptive=speculative.speculation_adaptive,
             acceptance_rule=speculative.acceptance_rule,

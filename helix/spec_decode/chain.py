@@ -113,7 +113,8 @@ class ProposerChain:
         if load.num_rows <= _MAX_ROWS_OBSERVED:
             self.costs.observe(load, verifying_s)
         plain_s = self.costs.seconds(plain_load(scheduled)) * num_tokens / num_catching_up
-        if any(item.max_draft_tokens and self.adapts(item.request) for item in scheduled):
+        drafting = [item.request for item in scheduled if item.max_draft_tokens or item.max_predicted_tokens]
+        if drafting and all(map(self.adapts, drafting)):  # what a pinned depth loses is its request's own wish
             speed_up = self.guard.observe(drafting_s + verifying_s, plain_s)
             if speed_up is not None:
                 logger.warning("speculation pauses: it was slower than plain decoding (%.2fx)", speed_up)

@@ -34,3 +34,10 @@ def test_contradictions_are_refused(config: Any, settings: dict[str, Any]) -> No
 def test_settings_are_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         CacheConfig().block_size = 8  # type: ignore[misc]
+
+
+def test_the_largest_depth_may_be_lowered_alone() -> None:
+    """The depth that nobody set follows it."""
+    assert SpeculativeConfig(max_speculation_depth=4).speculation_depth is None
+    with pytest.raises(ConfigError, match="between 0 and 4"):
+        SpeculativeConfig(max_speculation_depth=4, speculation_depth=5)

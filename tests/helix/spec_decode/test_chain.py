@@ -273,6 +273,14 @@ def test_the_guard_pauses_what_loses_although_the_plan_likes_it(caplog: pytest.L
     assert "slower than plain decoding" in caplog.text
 
 
+def test_a_pinned_depth_that_loses_pauses_nobody() -> None:
+    chain, pinned, adaptive = _chain(_copy("a", "b")), _item("a", speculation_adaptive=False), _item("b")
+    for _ in range(2 * GUARD_WINDOW):
+        drafts = chain.propose([pinned, adaptive])
+        chain.observe_step([pinned, adaptive], drafts, drafting_s=9.0, verifying_s=1.0, num_tokens=2)
+    assert not chain.guard.is_off
+
+
 def test_plain_time_is_estimated_for_the_tokens_of_a_step() -> None:
     chain, item = _chain(_copy("a"), target_s={1: 2.0, 17: 2.0}), _item("a")
     drafts = chain.propose([item])
