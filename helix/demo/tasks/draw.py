@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from helix.demo.example import Example, Message, Split, exactly
 from helix.demo.invention import invent_name
+from helix.demo.tasks.wording import reworded
 
 T = TypeVar("T")
 
@@ -87,6 +88,9 @@ IMPERATIVES = frozenset(
 """Words that a "please" may stand before."""
 
 
+_REWORDED_SHARE = 0.35
+
+
 def is_unseen(value: object) -> bool:
     """Whether a value is kept out of training: one in ten is, and the same ones on every machine."""
     return zlib.crc32(repr(value).encode()) % 10 == 0
@@ -158,8 +162,11 @@ class Draw:
         return self.words(pool, 1)[0]
 
     def say(self, phrasings: Phrasings, **fields: object) -> str:
-        """Fill one of the phrasings; its manner (case, final mark, a please) varies a little."""
+        """Fill one of the phrasings; its manner (case, final mark, a please) varies a little, in training its words."""
         template = self.rng.choice(phrasings.unseen if self.held_out == "phrasing" else phrasings.seen)
+        if not self.held_out and self.rng.random() < _REWORDED_SHARE:
+            other = reworded(self.rng, template)
+            template = template if other in phrasings.unseen else other
         manner = self.rng.random()
         if template[0] != "{":
             if manner < 0.06:

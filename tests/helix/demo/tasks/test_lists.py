@@ -12,7 +12,7 @@ from helix.demo.tasks.draw import Draw, Task
 
 
 def drawn(task: Task, count: int = 300) -> list[Example]:
-    draw = Draw(random.Random(2), "lists", "")
+    draw = Draw(random.Random(2), "lists", "values")
     return [task(draw) for _ in range(count)]
 
 
