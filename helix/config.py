@@ -122,7 +122,8 @@ class SpeculativeConfig:
     never costs more than it gives; off: always draft speculation_depth tokens."""
     speculation_method: SpeculationMethod = "auto"
     """Which proposer guesses: draft (a smaller model), suffix (the request's text and earlier outputs), ngram (the
-    request's text alone), grammar (what has no alternative), auto (the best one) or none."""
+    request's text alone, by its last tokens), grammar (what has no alternative), none, or auto: the best of them,
+    n-grams left to suffix, which finds the same."""
     suffix_pool_tokens: int = 65536
     """Tokens of finished outputs that the suffix proposer keeps for each of the cache salts used last, at up to 160
     bytes each; 0: none."""

@@ -14,7 +14,7 @@ from helix.scheduler import ScheduledRequest
 from helix.spec_decode.choice import Choice, ask, results
 from helix.spec_decode.costs import Load, PassCosts, plain_load, verification_load
 from helix.spec_decode.depth import Candidate, Guard, Prices, plan, survival
-from helix.spec_decode.experience import Experience
+from helix.spec_decode.experience import Experience, RequestExperience
 from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ProposerChain:
         self.guard = Guard()
         self._clock = clock
         self._general = Experience()
-        self._experience: dict[str, Experience] = {}
+        self._experience: dict[str, RequestExperience] = {}
         self._num_drafted_in_a_row = _MAX_STEPS_IN_A_ROW - _FIRST_STEPS_IN_A_ROW
         self._num_plain_in_a_row = 0
 
@@ -126,8 +126,8 @@ class ProposerChain:
         for proposer in (*self.copying, *self.models):
             proposer.forget(request)
 
-    def _experience_of(self, request: Request) -> Experience:
-        return self._experience.setdefault(request.request_id, Experience(self._general))
+    def _experience_of(self, request: Request) -> RequestExperience:
+        return self._experience.setdefault(request.request_id, RequestExperience(self._general))
 
     def _first(self, choices: Sequence[Choice]) -> dict[str, Draft]:
         """Take the first guess for each request."""
@@ -181,10 +181,24 @@ class ProposerChain:
                 first_s = next_s = 0.0
                 if (costs := draft_costs.get(model.name)) is not None:
                     next_s = costs.seconds(Load(1))
-                    first_s = costs.seconds(Load(max(1, model.num_tokens_behind(choice.asked))))
+                    first_s = next_s + self._catch_up_s(model, choice.asked, costs)
                 made = make(survival=survival(certain + expected), first_s=first_s, next_s=next_s)
                 candidates.append((made, model))
         return candidates
+
+    def _catch_up_s(self, model: ModelProposer, asked: DraftRequest, costs: PassCosts) -> float:
+        """Return what a first token costs more than another one because the model is behind.
+
+        Whole prompts are spread over the steps that will gain by it. How many these will be nobody knows; a text
+        that goes on is assumed to go on for as long again.
+        """
+        num_behind = model.num_tokens_behind(asked)
+        catch_up_s = costs.seconds(Load(max(1, num_behind))) - costs.seconds(Load(1))
+        if num_behind <= asked.max_draft_tokens + 1:
+            return catch_up_s
+        request = asked.request
+        num_left = min(request.max_tokens - request.num_output_tokens, request.num_output_tokens + _SHORT_ANSWER)
+        return catch_up_s / max(1, num_left // _TOKENS_PER_STEP)
 
     def _draft(self, model: ModelProposer, choices: Sequence[Choice], prices: Prices) -> None:
         """Let a model draft for those who chose it, each for as long as one more token pays."""
@@ -225,5 +239,9 @@ _MAX_STEPS_IN_A_ROW = 100
 """Then one step is done the other way, with or without drafts, so that what it costs stays known."""
 _FIRST_STEPS_IN_A_ROW = 8
 """The first plain step comes sooner."""
+_SHORT_ANSWER = 64
+"""Tokens that an answer is expected to have at least."""
+_TOKENS_PER_STEP = 4
+"""About what a drafting step brings."""
 _PROBE_DEPTH = 2
 """Deepest draft of a step that only finds out whether drafts are accepted again."""

@@ -9,6 +9,9 @@ from helix.config import SpeculationMethod
 from helix.request import Request
 from helix.spec_decode.proposer import PREDICTED, Draft, DraftRequest, ModelProposer, Proposer, join
 
+_ONLY_BY_NAME = frozenset({"ngram"})
+"""Whatever n-grams find, the suffix proposer finds too; wrong guesses of both would have to be learnt twice."""
+
 
 @dataclass(slots=True)
 class Choice:
@@ -39,7 +42,8 @@ class Choice:
         """Return whether the proposer may add to what there is."""
         if proposer.name == PREDICTED:  # whoever sends a prediction wants it used, whatever else guesses
             return self.asked.max_predicted_tokens > 0
-        return self.method in ("auto", proposer.name) and self.asked.max_draft_tokens > 0
+        is_meant = self.method == proposer.name or (self.method == "auto" and proposer.name not in _ONLY_BY_NAME)
+        return is_meant and self.asked.max_draft_tokens > 0
 
     def take(self, draft: Draft) -> None:
         """Keep a draft: as certain or as an offer."""

@@ -14,39 +14,27 @@ Evidence = tuple[object, ...]
 
 
 class Acceptance:
-    """The probability that a draft token is accepted when those before it were; learnt, and slowly forgotten.
+    """The probability that a draft token is accepted when those before it were; learnt, and slowly forgotten."""
 
-    What is not observed any more returns to what is expected of it, so that a proposer is tried again.
-    """
-
-    def __init__(self, expected: Acceptance | float, *, kept: float) -> None:
+    def __init__(self, expected: float) -> None:
         self._expected = expected
-        self._kept = kept
         self._num_accepted = self._num_judged = 0.0
 
     @property
     def probability(self) -> float:
         """Between 0 and 1."""
-        expected = self._expected.probability if isinstance(self._expected, Acceptance) else self._expected
-        return (expected * _EXPECTED_TRIALS + self._num_accepted) / (_EXPECTED_TRIALS + self._num_judged)
+        return (self._expected * _EXPECTED_TRIALS + self._num_accepted) / (_EXPECTED_TRIALS + self._num_judged)
 
     def observe(self, is_accepted: bool) -> None:
         """Count a judged token."""
-        self._num_accepted = self._num_accepted * self._kept + is_accepted
-        self._num_judged = self._num_judged * self._kept + 1
-
-    def pass_over(self) -> None:
-        """Forget a little: a step went by without a draft."""
-        kept = 1 - (1 - self._kept) * _IDLE_SHARE
-        self._num_accepted *= kept
-        self._num_judged *= kept
+        self._num_accepted = self._num_accepted * _KEPT_BY_ALL + is_accepted
+        self._num_judged = self._num_judged * _KEPT_BY_ALL + 1
 
 
 class Experience:
-    """Acceptance by evidence; that of one request starts with what all of them showed."""
+    """Acceptance by evidence, of all requests."""
 
-    def __init__(self, general: Experience | None = None) -> None:
-        self._general = general
+    def __init__(self) -> None:
         self._kinds: dict[Evidence, Acceptance] = {}
 
     def probabilities(self, draft: Draft) -> list[float]:
@@ -58,27 +46,82 @@ class Experience:
         return [self._of(*_by_place(proposer, place)).probability for place in range(num_tokens)]
 
     def observe(self, draft: Draft, num_accepted_tokens: int) -> None:
-        """Count a verified draft of one proposer, here and in what all requests showed."""
-        if self._general is not None:
-            self._general.observe(draft, num_accepted_tokens)
+        """Count a verified draft of one proposer."""
         for place in range(min(num_accepted_tokens + 1, len(draft.token_ids))):
             for evidence, expected in {_evidence(draft, place), _by_place(draft.proposer, place)}:
                 self._of(evidence, expected).observe(place < num_accepted_tokens)
 
+    def _of(self, evidence: Evidence, expected: float) -> Acceptance:
+        return self._kinds.setdefault(evidence, Acceptance(expected))
+
+
+class Trust:
+    """How much more or less often a proposer is right for one request than it is for all of them.
+
+    One number for all its guesses, so that a few of them tell. What is not observed any more returns to what holds for
+    all, so that a proposer is tried again.
+    """
+
+    def __init__(self) -> None:
+        self._num_accepted = self._num_rejected = 0.0
+        self._expected_accepted = self._expected_rejected = 0.0
+
+    def apply(self, probability: float) -> float:
+        """Return for this request what has this probability for all; the odds differ by a factor."""
+        more = (self._num_accepted + _TRIALS) / (self._expected_accepted + _TRIALS)
+        fewer = (self._num_rejected + _TRIALS) / (self._expected_rejected + _TRIALS)
+        return probability * more / (probability * more + (1 - probability) * fewer)
+
+    def observe(self, is_accepted: bool, probability: float) -> None:
+        """Count a judged token that had this probability for all."""
+        self._forget(_KEPT_BY_REQUEST)
+        self._num_accepted += is_accepted
+        self._num_rejected += not is_accepted
+        self._expected_accepted += probability
+        self._expected_rejected += 1 - probability
+
     def pass_over(self) -> None:
         """Forget a little: a step went by without a draft."""
-        for acceptance in self._kinds.values():
-            acceptance.pass_over()
+        self._forget(1 - (1 - _KEPT_BY_REQUEST) * _IDLE_SHARE)
 
-    def _of(self, evidence: Evidence, expected: float) -> Acceptance:
-        acceptance = self._kinds.get(evidence)
-        if acceptance is None:
-            if self._general is None:
-                acceptance = Acceptance(expected, kept=_KEPT_BY_ALL)
-            else:
-                acceptance = Acceptance(self._general._of(evidence, expected), kept=_KEPT_BY_REQUEST)
-            self._kinds[evidence] = acceptance
-        return acceptance
+    def _forget(self, kept: float) -> None:
+        self._num_accepted *= kept
+        self._num_rejected *= kept
+        self._expected_accepted *= kept
+        self._expected_rejected *= kept
+
+
+class RequestExperience:
+    """What holds for all requests, and how far this one differs."""
+
+    def __init__(self, general: Experience) -> None:
+        self._general = general
+        self._trust: dict[str, Trust] = {}
+
+    def probabilities(self, draft: Draft) -> list[float]:
+        """Return for each token of one proposer's draft how likely it is to be accepted if those before it are."""
+        return self._applied(draft.proposer, self._general.probabilities(draft))
+
+    def expected(self, proposer: str, num_tokens: int) -> list[float]:
+        """Return the same for a draft that a model has not made yet, by place alone."""
+        return self._applied(proposer, self._general.expected(proposer, num_tokens))
+
+    def observe(self, draft: Draft, num_accepted_tokens: int) -> None:
+        """Count a verified draft of one proposer, here and in what holds for all."""
+        trust = self._trust.setdefault(draft.proposer, Trust())
+        judged = self._general.probabilities(draft)[: num_accepted_tokens + 1]
+        for place, probability in enumerate(judged):
+            trust.observe(place < num_accepted_tokens, probability)
+        self._general.observe(draft, num_accepted_tokens)
+
+    def pass_over(self) -> None:
+        """Forget a little: a step went by without a draft."""
+        for trust in self._trust.values():
+            trust.pass_over()
+
+    def _applied(self, proposer: str, probabilities: list[float]) -> list[float]:
+        trust = self._trust.get(proposer)
+        return probabilities if trust is None else [trust.apply(probability) for probability in probabilities]
 
 
 def _evidence(draft: Draft, place: int) -> tuple[Evidence, float]:
@@ -108,6 +151,8 @@ _PLACES = (0, 1, 2, 4, 8)
 _EXPECTED_OF_MODEL = 0.75
 _EXPECTED_TRIALS = 3
 """How many observed tokens weigh as much as what is expected."""
+_TRIALS = 1.5
+"""How many tokens of each outcome weigh as much as what holds for all requests."""
 _KEPT_BY_REQUEST = 0.95
 _KEPT_BY_ALL = 0.995
 _IDLE_SHARE = 0.2

@@ -59,7 +59,7 @@ def _item(name: str, num_drafts: int = 4, **params: Any) -> ScheduledRequest:
 
 
 def _copy(*knows: str, match_len: int = 8) -> Scripted:
-    return Scripted("ngram", set(knows), match_len=match_len)
+    return Scripted("suffix", set(knows), match_len=match_len)
 
 
 def _draft_model(*knows: str, confidence: float = 0.85) -> Scripted:
@@ -105,7 +105,7 @@ def _depth(draft: Draft | None) -> int:
 
 
 def test_a_prediction_is_used_whatever_the_method_and_with_a_limit_of_its_own() -> None:
-    for method, others in (("auto", "ngram"), ("ngram", "ngram"), ("draft", "draft")):
+    for method, others in (("auto", "suffix"), ("suffix", "suffix"), ("draft", "draft")):
         limits: dict[str, tuple[int, int]] = {}
 
         class Asked(Scripted):
@@ -113,7 +113,7 @@ def test_a_prediction_is_used_whatever_the_method_and_with_a_limit_of_its_own() 
                 limits[self.name] = asked[0].max_draft_tokens, asked[0].max_predicted_tokens  # noqa: B023
                 return {}
 
-        chain = _chain(Asked("predicted", set()), Asked("ngram", set()), Asked("draft", set()), target_s=None)
+        chain = _chain(Asked("predicted", set()), Asked("suffix", set()), Asked("draft", set()), target_s=None)
         chain.propose([ScheduledRequest(_item("a", speculation_method=method).request, 1, 4, 9)])
         assert limits["predicted"] == limits[others] == (4, 9)
 
@@ -132,7 +132,7 @@ def test_before_the_first_token_only_the_prediction_is_asked() -> None:
 def test_without_costs_the_first_that_guesses_wins_and_the_others_are_not_asked() -> None:
     first, second = _copy("a"), _draft_model("a", "b")
     drafts = _chain(first, second, target_s=None).propose([_item("a"), _item("b"), _item("c"), _item("full", 0)])
-    assert {name: draft.proposer for name, draft in drafts.items()} == {"a": "ngram", "b": "draft"}
+    assert {name: draft.proposer for name, draft in drafts.items()} == {"a": "suffix", "b": "draft"}
     assert first.asked == [["a", "b", "c"]]
     assert second.asked == [["b", "c"]]
 
@@ -140,11 +140,11 @@ def test_without_costs_the_first_that_guesses_wins_and_the_others_are_not_asked(
 @pytest.mark.parametrize(
     ("engine_method", "request_method", "asked"),
     [
-        ("auto", None, ["ngram", "draft"]),
-        ("auto", "ngram", ["ngram"]),
-        ("ngram", None, ["ngram"]),
-        ("ngram", "draft", ["draft"]),
-        ("draft", "auto", ["ngram", "draft"]),
+        ("auto", None, ["suffix", "draft"]),
+        ("auto", "suffix", ["suffix"]),
+        ("suffix", None, ["suffix"]),
+        ("suffix", "draft", ["draft"]),
+        ("draft", "auto", ["suffix", "draft"]),
         ("none", "draft", ["draft"]),
         ("none", None, []),
         ("auto", "none", []),
@@ -170,9 +170,27 @@ def test_a_depth_is_a_maximum_unless_it_is_pinned(engine: bool, request_: bool, 
 
 
 def test_a_long_match_is_copied_and_a_short_one_left_to_the_draft_model() -> None:
-    for match_len, expected in ((8, "ngram"), (1, "draft")):
+    for match_len, expected in ((8, "suffix"), (1, "draft")):
         chain = _chain(_copy("a", match_len=match_len), _draft_model("a"))
         assert chain.propose([_item("a")])["a"].proposer == expected
+
+
+@pytest.mark.parametrize(("num_left", "drafts"), [(400, True), (3, False)])
+def test_a_long_prompt_is_computed_by_the_draft_model_where_enough_of_the_answer_is_to_come(
+    num_left: int, drafts: bool
+) -> None:
+    model = _draft_model("a")
+    model.num_tokens_behind = lambda asked: 1000  # type: ignore[method-assign]
+    chain = ProposerChain(
+        models=[model],
+        method="auto",
+        costs=PassCosts(FLAT),
+        draft_costs={"draft": PassCosts({1: 0.1, 1000: 8.0})},
+        clock=STOPPED,
+    )
+    request = Request("a", [1, 2], SamplingParams(), seed=0, max_tokens=num_left)
+    request.num_computed_tokens = 1
+    assert bool(chain.propose([ScheduledRequest(request, 1, 4)])) == drafts
 
 
 def test_what_is_certain_is_taken_and_the_others_continue_behind_it() -> None:
@@ -231,7 +249,7 @@ def test_a_draft_is_as_deep_as_pays() -> None:
     """Seven rows cost a second pass, six none."""
     for proposer in (_copy("a", match_len=2), _draft_model("a")):
         chain = _chain(proposer, target_s={1: 1.0, 6: 1.0, 7: 2.0, 17: 2.0}, draft_s=0.01)
-        assert _depth(chain.propose([_item("a", 16)]).get("a")) in ((5,) if proposer.name == "ngram" else range(4, 17))
+        assert _depth(chain.propose([_item("a", 16)]).get("a")) in ((5,) if proposer.name == "suffix" else range(4, 17))
 
 
 def test_a_model_stops_where_it_is_not_sure_and_goes_on_where_it_is() -> None:

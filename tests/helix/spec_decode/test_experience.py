@@ -4,19 +4,47 @@ from __future__ import annotations
 
 import pytest
 
-from helix.spec_decode.experience import Acceptance, Experience
+from helix.spec_decode.experience import Acceptance, Experience, RequestExperience, Trust
 from helix.spec_decode.proposer import Draft
 
 
-def test_acceptance_starts_as_expected_learns_and_returns() -> None:
-    acceptance = Acceptance(0.8, kept=0.95)
+def test_acceptance_starts_as_expected_and_learns() -> None:
+    acceptance = Acceptance(0.8)
     assert acceptance.probability == pytest.approx(0.8)
     for _ in range(40):
         acceptance.observe(False)
     assert acceptance.probability < 0.2
+
+
+def test_trust_changes_nothing_where_a_request_is_like_the_others() -> None:
+    trust = Trust()
+    assert trust.apply(0.7) == pytest.approx(0.7)
+    for turn in range(300):
+        trust.observe(turn % 10 < 7, 0.7)
+    assert trust.apply(0.7) == pytest.approx(0.7, abs=0.05)
+
+
+def test_a_few_wrong_guesses_lower_trust_and_time_restores_it() -> None:
+    trust = Trust()
+    falling = []
+    for _ in range(4):
+        trust.observe(False, 0.75)
+        falling.append(trust.apply(0.75))
+    assert falling == sorted(falling, reverse=True)
+    assert falling[-1] < 0.35
     for _ in range(1000):
-        acceptance.pass_over()
-    assert acceptance.probability == pytest.approx(0.8, abs=0.01)
+        trust.pass_over()
+    assert trust.apply(0.75) == pytest.approx(0.75, abs=0.02)
+
+
+def test_trust_in_one_kind_of_guess_holds_for_the_proposers_others() -> None:
+    request = RequestExperience(Experience())
+    unseen = Draft([0] * 4, "suffix", match_len=12)
+    before = request.probabilities(unseen)
+    for _ in range(5):
+        request.observe(Draft([0], "suffix", match_len=2), 0)
+    assert all(after < earlier for after, earlier in zip(request.probabilities(unseen), before, strict=True))
+    assert request.expected("draft", 3) == Experience().expected("draft", 3)
 
 
 def test_tokens_behind_the_first_rejection_are_not_judged() -> None:
@@ -64,10 +92,10 @@ def test_proposers_are_judged_apart() -> None:
 def test_a_new_request_starts_with_what_all_of_them_showed_and_learns_for_itself() -> None:
     general = Experience()
     for _ in range(5):
-        one = Experience(general)
+        one = RequestExperience(general)
         for _ in range(20):
             one.observe(Draft([0], "draft"), 0)
-    newcomer, other = Experience(general), Experience(general)
+    newcomer, other = RequestExperience(general), RequestExperience(general)
     low = newcomer.expected("draft", 1)[0]
     assert low < 0.2
     for _ in range(8):
