@@ -8,17 +8,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from helix import EngineInfo, InvalidRequestError, SamplingParams
+from helix import EngineInfo, Grammar, InvalidRequestError, SamplingParams
+from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
 from openai_compat.errors import InvalidParameter, UnsupportedParameter
-from openai_compat.prompts import template_tools
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from openai_compat.schemas.extension import SpeculationOptions
 from openai_compat.schemas.sampling import SamplingFields
-from openai_compat.schemas.tools import CustomTool
 from openai_compat.speculation import speculation_of
 from openai_compat.structured_output import grammar_fields, grammar_of
-from openai_compat.tool_calls.hermes import CLOSE
 
 T = TypeVar("T")
 
@@ -40,9 +38,15 @@ _REFUSED_IN_COMPLETIONS: Mapping[str, tuple[Any, ...]] = {"suffix": ("",)}
 
 
 def to_sampling_params(
-    request: ChatCompletionRequest | CompletionRequest, info: EngineInfo, *, prediction: tuple[int, ...] = ()
+    request: ChatCompletionRequest | CompletionRequest,
+    info: EngineInfo,
+    *,
+    prediction: tuple[int, ...] = (),
+    answer_format: AnswerFormat = DEFAULT_FORMAT,
 ) -> list[SamplingParams]:
     """Return one SamplingParams per choice; all of them share the prediction, given as token ids.
+
+    answer_format is how the model writes tool calls.
 
     Choice 0 has the request's seed, every other one a seed derived from it, so that the same request gives the same
     choices again.
@@ -53,7 +57,7 @@ def to_sampling_params(
     """
     with named_as_sent(request):
         if isinstance(request, ChatCompletionRequest):
-            first = _chat_params(request, info)
+            first = _chat_params(request, info, answer_format)
         else:
             first = _completion_params(request, info)
     return [
@@ -83,7 +87,7 @@ def named_as_sent(request: SamplingFields) -> Iterator[None]:
 
 
 def _names_as_sent(request: SamplingFields) -> dict[str, str]:
-    names = dict(zip(("grammar",), grammar_fields(request), strict=False))
+    names = dict(zip(("grammar",), [*grammar_fields(request), "tools"], strict=False))
     if not isinstance(request, ChatCompletionRequest):
         return names | {"messages": "prompt", "prompt_token_ids": "prompt"}
     names |= {name: f"chat_template_kwargs.{name}" for name in request.chat_template_kwargs or ()}
@@ -93,21 +97,17 @@ def _names_as_sent(request: SamplingFields) -> dict[str, str]:
     return names
 
 
-def _chat_params(request: ChatCompletionRequest, info: EngineInfo) -> SamplingParams:
+def _chat_params(request: ChatCompletionRequest, info: EngineInfo, answer_format: AnswerFormat) -> SamplingParams:
     _refuse(request, _REFUSED_IN_CHAT)
-    _check_tools(request)
     if request.top_logprobs is not None and not request.logprobs:
         raise InvalidParameter("top_logprobs", "top_logprobs is only allowed when logprobs is true.")
     max_tokens = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
-    stop = _stop_strings(request)
-    if request.parallel_tool_calls is False and template_tools(request):
-        stop = (*stop, CLOSE)  # behind the first call there is no second
     return _params(
         request,
         info,
         max_tokens=max_tokens,
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
-        stop=stop,
+        grammar=grammar_of(request, answer_format),
     )
 
 
@@ -121,7 +121,7 @@ def _completion_params(request: CompletionRequest, info: EngineInfo) -> Sampling
     if request.echo and request.logprobs is not None:
         raise UnsupportedParameter("echo", "echo together with logprobs is not supported.")
     max_tokens = COMPLETION_MAX_TOKENS if request.max_tokens is None else request.max_tokens
-    return _params(request, info, max_tokens=max_tokens, logprobs=request.logprobs, stop=_stop_strings(request))
+    return _params(request, info, max_tokens=max_tokens, logprobs=request.logprobs, grammar=grammar_of(request))
 
 
 def _params(
@@ -130,7 +130,7 @@ def _params(
     *,
     max_tokens: int | None,
     logprobs: int | None,
-    stop: tuple[str, ...],
+    grammar: Grammar | None,
 ) -> SamplingParams:
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("stream_options", "stream_options is only allowed when stream is true.")
@@ -148,13 +148,13 @@ def _params(
         repetition_penalty=_or(request.repetition_penalty, defaults.repetition_penalty),
         logit_bias=request.logit_bias or {},
         seed=request.seed,
-        stop=stop,
+        stop=_stop_strings(request),
         stop_token_ids=tuple(request.stop_token_ids or ()),
         ignore_eos=_or(request.ignore_eos, False),
         include_stop_str_in_output=_or(request.include_stop_str_in_output, False),
         skip_special_tokens=_or(request.skip_special_tokens, True),
         logprobs=logprobs,
-        grammar=grammar_of(request),
+        grammar=grammar,
         speculation_depth=speculation.depth,
         speculation_method=speculation.method,
         speculation_adaptive=options.adaptive,
@@ -176,11 +176,3 @@ def _refuse(request: SamplingFields, refused: Mapping[str, tuple[Any, ...]]) -> 
         value = getattr(request, name)
         if value is not None and value not in harmless:
             raise UnsupportedParameter(name)
-
-
-def _check_tools(request: ChatCompletionRequest) -> None:
-    for index, tool in enumerate(request.tools or ()):
-        if isinstance(tool, CustomTool):
-            raise UnsupportedParameter(f"tools[{index}].type", "Tools of type 'custom' are not supported.")
-    if request.tool_choice not in (None, "none", "auto"):
-        raise UnsupportedParameter("tool_choice", "tool_choice is supported as 'none' and 'auto' only.")

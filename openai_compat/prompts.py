@@ -57,10 +57,15 @@ def render_prompt(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> l
 
 
 def template_tools(request: ChatCompletionRequest) -> list[dict[str, Any]] | None:
-    """Return the tools the model may call, as templates expect them, or None."""
+    """Return the tools the model is shown, as templates expect them, or None.
+
+    Whether they are strict is the server's business, and no model was trained to read it.
+    """
     if not request.tools or request.tool_choice == "none":
         return None
     tools: list[dict[str, Any]] = msgspec.to_builtins(request.tools)
+    for tool in tools:
+        tool.get("function", {}).pop("strict", None)
     return tools
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import UNSET, UnsetType
 
-from helix import SamplingParams
+from helix import Grammar, InvalidRequestError, SamplingParams
+from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
 from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
 from openai_compat.responses.answer import Answer, fresh_id
 from openai_compat.responses.tally import Tally
 from openai_compat.schemas.sampling import SamplingFields
 from openai_compat.served_models import ServedModels
+from openai_compat.tool_calls.choice import ToolUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +27,28 @@ class Service:
     models: ServedModels
     config: ServerConfig
 
-    async def compile_grammar(self, params: SamplingParams) -> None:
+    async def compile_grammar(self, params: SamplingParams, parts: Mapping[str, Grammar] | None = None) -> None:
         """Make the grammar of a request ready on a thread, so that a large one holds nobody else up.
 
+        parts are grammars that it is made of, by the field that describes each.
+
         Raises:
-            InvalidRequestError: It cannot be enforced.
+            InvalidRequestError: It cannot be enforced; param is the first of the parts that cannot, or "grammar".
         """
-        if params.grammar is not None:
+        if params.grammar is None:
+            return
+        try:
             await asyncio.to_thread(self.engine.compile_grammar, params.grammar)
+        except InvalidRequestError:
+            await asyncio.to_thread(self._blame, parts or {})
+            raise
+
+    def _blame(self, parts: Mapping[str, Grammar]) -> None:
+        for param, part in parts.items():
+            try:
+                self.engine.compile_grammar(part)
+            except InvalidRequestError as error:
+                raise InvalidRequestError(str(error).replace("grammar ", f"{param} ", 1), param=param) from None
 
     def answer(
         self,
@@ -41,7 +57,8 @@ class Service:
         prompts: Sequence[Sequence[int]],
         params: SamplingParams,
         *,
-        parses_tools: bool = False,
+        answer_format: AnswerFormat = DEFAULT_FORMAT,
+        tools: ToolUse | None = None,
         service_tier: str | UnsetType = UNSET,
     ) -> Answer:
         """Return the answer that a request is about to get."""
@@ -53,7 +70,8 @@ class Service:
             tokenizer=self.engine.tokenizer,
             params=params,
             tally=Tally.of(prompts, params, self.engine.info),
-            parses_tools=parses_tools,
+            answer_format=answer_format,
+            tools=tools,
             includes_usage=bool(request.stream_options and request.stream_options.include_usage),
             keep_alive_s=self.config.keep_alive_s,
         )

@@ -5,28 +5,34 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from helix import Grammar
+from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
 from openai_compat.errors import InvalidParameter, UnsupportedParameter
-from openai_compat.prompts import template_tools
 from openai_compat.schemas.chat import ChatCompletionRequest, ResponseFormat
 from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.tool_calls.choice import tool_use
+from openai_compat.tool_calls.grammar import calls_grammar
 
 
-def grammar_of(request: SamplingFields) -> Grammar | None:
+def grammar_of(request: SamplingFields, answer_format: AnswerFormat = DEFAULT_FORMAT) -> Grammar | None:
     """Return what the answer has to look like, or None for anything.
 
-    A schema holds whether it is called strict or not.
+    A schema of the answer holds whether it is called strict or not; one of a tool's arguments where the tool is strict
+    or a call is required.
 
     Raises:
-        InvalidParameter: Several fields ask for a form, or a schema is missing.
+        InvalidParameter: Several fields ask for a form, a schema is missing, or the tools make no sense.
         UnsupportedParameter: The model may call tools as well.
         InvalidRequestError: The description is too long or no schema; param is "grammar", as the engine calls it.
     """
     fields = grammar_fields(request)
+    use = tool_use(request) if isinstance(request, ChatCompletionRequest) else None
     if not fields:
-        return None
+        if use is None or not use.needs_grammar:
+            return None
+        return calls_grammar(use, answer_format.tools, answer_format.marks)
     if len(fields) > 1:
         raise InvalidParameter(fields[1], f"{fields[1]} is not allowed together with {fields[0]}.")
-    if isinstance(request, ChatCompletionRequest) and template_tools(request):
+    if use is not None:
         raise UnsupportedParameter(
             fields[0], f"{fields[0]} is not supported while the model may call tools; send tool_choice 'none'."
         )
@@ -41,6 +47,14 @@ def grammar_of(request: SamplingFields) -> Grammar | None:
     assert isinstance(request, ChatCompletionRequest), "only a chat has a response_format"
     assert request.response_format is not None, "grammar_fields found it"
     return _of_response_format(request.response_format)
+
+
+def tool_grammars(request: ChatCompletionRequest) -> dict[str, Grammar]:
+    """Return what grammar_of says of each tool's arguments, by the place in the request: to find out which is wrong."""
+    use = tool_use(request)
+    if use is None or not use.needs_grammar:
+        return {}
+    return {tool.param: Grammar.json_schema(use.enforced_parameters(tool)) for tool in use.tools}
 
 
 def grammar_fields(request: SamplingFields) -> list[str]:

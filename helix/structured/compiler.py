@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
-from helix.structured.grammar import Grammar
+from helix.structured.grammar import JSON_STYLE, Grammar
 from helix.structured.state import GrammarState, Origin, refused
 from helix.text.tokenizer import Tokenizer
 
@@ -34,12 +34,6 @@ _LIMITS = LLParserLimits(
 of the fuel, one with 1,000 optional properties two fifths of the size."""
 _STACK_BYTES = 256 * 2**20
 """llguidance recurses through chains of rules, up to 16 KiB each; MAX_GRAMMAR_BYTES spell at most 6,000 of them."""
-_STYLE: JsonCompileOptions = {
-    "whitespace_flexible": False,
-    "item_separator": ", ",
-    "key_separator": ": ",
-    "lenient": False,
-}
 
 
 class GrammarCompiler:
@@ -173,7 +167,7 @@ def _source(grammar: Grammar) -> str:
     if grammar.kind == "lark":
         return json.dumps({"grammars": [{"lark_grammar": grammar.text}]})
     schema = grammar.text if grammar.kind == "json_schema" else '{"type": "object"}'
-    return LLMatcher.grammar_from_json_schema(schema, overrides=_STYLE)
+    return LLMatcher.grammar_from_json_schema(schema, overrides=cast("JsonCompileOptions", dict(JSON_STYLE)))
 
 
 def _run_with_stack(function: Callable[[], LLMatcher]) -> LLMatcher:

@@ -13,6 +13,14 @@ from helix.errors import InvalidRequestError
 MAX_GRAMMAR_BYTES = 64 * 1024
 """Longest description, so that nobody's grammar keeps the others waiting."""
 
+JSON_STYLE: Mapping[str, Any] = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "lenient": False,
+}
+"""How llguidance is told to write JSON."""
+
 GrammarKind = Literal["json_schema", "json_object", "regex", "lark"]
 
 
@@ -71,3 +79,13 @@ class Grammar:
     def lark(cls, text: str) -> Grammar:
         """Return the language of a context-free grammar, in llguidance's variant of Lark's notation."""
         return cls("lark", text)
+
+    @classmethod
+    def json_term(cls, schema: Mapping[str, Any]) -> str:
+        """Return what stands for the documents of a schema inside a grammar in Lark's notation.
+
+        Raises:
+            InvalidRequestError: The schema is no JSON, or too long; param is "grammar".
+        """
+        described: Mapping[str, Any] = json.loads(cls.json_schema(schema).text)
+        return f"%json {json.dumps({**described, 'x-guidance': JSON_STYLE})}"

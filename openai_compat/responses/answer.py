@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from msgspec import UNSET, UnsetType
 
 from helix import SamplingParams
+from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
 from openai_compat.engine import ChatTokenizer
 from openai_compat.responses.tally import Tally
+from openai_compat.tool_calls.choice import ToolUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +28,9 @@ class Answer:
     params: SamplingParams
     """Of the first choice; the others differ in their seed."""
     tally: Tally
-    parses_tools: bool = False
-    """Whether the model was shown tools it may call."""
+    answer_format: AnswerFormat = DEFAULT_FORMAT
+    tools: ToolUse | None = None
+    """What the model may do with tools; None: nothing in its answer is a call."""
     includes_usage: bool = False
     """Whether a stream ends with a chunk of usage."""
     keep_alive_s: float = 15.0

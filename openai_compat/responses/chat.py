@@ -20,12 +20,12 @@ from openai_compat.schemas.chat import (
     ChatCompletionChunk,
     ChatFinishReason,
     Delta,
+    FunctionDelta,
     ToolCall,
     ToolCallDelta,
 )
 from openai_compat.schemas.messages import FunctionCall
-from openai_compat.tool_calls.hermes import HermesParser
-from openai_compat.tool_calls.parser import ParsedToolCall, Piece
+from openai_compat.tool_calls.parser import CallArguments, CallStart, Piece
 
 
 async def chat_completion(answer: Answer, outputs: ChoiceOutputs) -> ChatCompletion:
@@ -80,16 +80,26 @@ class _Choice:
     def __init__(self, answer: Answer, index: int) -> None:
         self._answer = answer
         self._index = index
-        self._parser = HermesParser() if answer.parses_tools else None
+        tools = answer.tools
+        self._parser = None if tools is None else answer.answer_format.tools.parser(tools.tools)
         self._has_role = False
+        self._has_calls = False
+        self._num_calls = 0
         self._texts: list[str] = []
-        self._calls: list[ParsedToolCall] = []
+        self._calls: list[FunctionCall] = []
         self._logprobs: list[TokenLogprob] = []
         self._finish_reason: ChatFinishReason = "stop"
 
     def collect(self, output: RequestOutput) -> None:
         """Take one output of a message that is answered as a whole."""
-        self._texts += [piece for piece in self._read(output) if isinstance(piece, str)]
+        for piece in self._read(output):
+            match piece:
+                case CallStart(name=name):
+                    self._calls.append(FunctionCall(name=name, arguments=""))
+                case CallArguments(text=text):
+                    self._calls[-1].arguments += text
+                case str():
+                    self._texts.append(piece)
         self._logprobs += shown_logprobs(output, self._answer.params, self._answer.tokenizer) or ()
 
     def whole(self) -> ChatChoice:
@@ -100,7 +110,7 @@ class _Choice:
             index=self._index,
             message=AssistantAnswer(
                 content=None if self._calls and not content else content,
-                tool_calls=[ToolCall(id=_call_id(), function=_function(call)) for call in self._calls] or UNSET,
+                tool_calls=[ToolCall(id=_call_id(), function=call) for call in self._calls] or UNSET,
             ),
             logprobs=chat_logprobs(self._logprobs, self._answer.tokenizer) if wants_logprobs else None,
             finish_reason=self._finish_reason,
@@ -112,15 +122,8 @@ class _Choice:
         if not self._has_role:
             self._has_role = True
             deltas.append(Delta(role="assistant", content=""))
-        num_calls = len(self._calls)
         first_content = len(deltas)
-        for piece in self._read(output):
-            if isinstance(piece, str):
-                deltas.append(Delta(content=piece))
-            else:
-                call = ToolCallDelta(index=num_calls, id=_call_id(), function=_function(piece))
-                deltas.append(Delta(tool_calls=[call]))
-                num_calls += 1
+        deltas += [self._delta(piece) for piece in self._read(output)]
         entries = shown_logprobs(output, self._answer.params, self._answer.tokenizer)
         if entries and len(deltas) == first_content:
             deltas.append(Delta(content=""))  # tokens without text so far: half a character, or the beginning of a stop
@@ -131,25 +134,35 @@ class _Choice:
             choices.append(ChatChunkChoice(index=self._index, delta=Delta(), finish_reason=self._finish_reason))
         return choices
 
+    def _delta(self, piece: Piece) -> Delta:
+        """Return what a piece adds to the message; clients join strings, so a call's id and name come once."""
+        match piece:
+            case CallStart(name=name):
+                function = FunctionDelta(name=name, arguments="")
+                self._num_calls += 1
+                call = ToolCallDelta(index=self._num_calls - 1, id=_call_id(), type="function", function=function)
+                return Delta(tool_calls=[call])
+            case CallArguments(text=text):
+                function = FunctionDelta(arguments=text)
+                return Delta(tool_calls=[ToolCallDelta(index=self._num_calls - 1, function=function)])
+            case str():
+                return Delta(content=piece)
+
     def _read(self, output: RequestOutput) -> list[Piece]:
-        """Return the pieces of an output's text and note its calls and its end."""
+        """Return the pieces of an output's text and note its end."""
         if self._parser is None:
             pieces: list[Piece] = [output.text] if output.text else []
         else:
             pieces = self._parser.feed(output.text)
             if output.is_finished:
                 pieces += self._parser.finish()
-        self._calls += [piece for piece in pieces if isinstance(piece, ParsedToolCall)]
+        self._has_calls = self._has_calls or any(isinstance(piece, CallStart) for piece in pieces)
         if output.finish_reason is FinishReason.LENGTH:
             self._finish_reason = "length"
-        elif output.is_finished and self._calls:
-            self._finish_reason = "tool_calls"
+        elif output.is_finished and self._has_calls and self._answer.tools and not self._answer.tools.is_named:
+            self._finish_reason = "tool_calls"  # a named call is no news to the client: OpenAI says "stop"
         return pieces
 
 
 def _call_id() -> str:
     return f"call_{uuid.uuid4().hex[:24]}"
-
-
-def _function(call: ParsedToolCall) -> FunctionCall:
-    return FunctionCall(name=call.name, arguments=call.arguments)

@@ -14,10 +14,12 @@ from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
 from openai_compat.params import named_as_sent, to_sampling_params
-from openai_compat.prompts import encode_prediction, render_prompt, template_tools
+from openai_compat.prompts import encode_prediction, render_prompt
 from openai_compat.responses.chat import chat_chunks, chat_completion
 from openai_compat.routes.dependencies import ServiceDependency
 from openai_compat.schemas.chat import ChatCompletionRequest
+from openai_compat.structured_output import tool_grammars
+from openai_compat.tool_calls.choice import tool_use
 
 
 class ChatController(Controller):
@@ -36,14 +38,14 @@ class ChatController(Controller):
         prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer)
         params = to_sampling_params(body, engine.info, prediction=prediction)
         with named_as_sent(body):
-            await service.compile_grammar(params[0])
+            await service.compile_grammar(params[0], tool_grammars(body))
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
             answer = service.answer(
                 "chatcmpl",
                 body,
                 prompts,
                 params[0],
-                parses_tools=template_tools(body) is not None,
+                tools=tool_use(body),
                 service_tier=UNSET if body.service_tier is None else "default",
             )
             outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from openai_compat.schemas.extension import HelixReport
 from openai_compat.schemas.messages import FunctionCall, Message, TextPart
 from openai_compat.schemas.sampling import SamplingFields
-from openai_compat.schemas.tools import Tool, ToolChoiceMode
+from openai_compat.schemas.tools import Tool, ToolChoice
 from openai_compat.schemas.usage import Usage
 
 
@@ -46,7 +46,7 @@ class ChatCompletionRequest(SamplingFields, kw_only=True):
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
     tools: list[Tool] | None = None
-    tool_choice: ToolChoiceMode | dict[str, Any] | None = None
+    tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     prediction: Prediction | None = None
     reasoning_effort: str | None = None
@@ -100,10 +100,20 @@ class ToolCall(Struct, kw_only=True):
     function: FunctionCall
 
 
-class ToolCallDelta(ToolCall, kw_only=True):
-    """A call in a stream; it comes whole, in one chunk."""
+class FunctionDelta(Struct, kw_only=True):
+    """What a chunk adds to a called function: its name once, and pieces of its arguments."""
+
+    name: str | UnsetType = UNSET
+    arguments: str
+
+
+class ToolCallDelta(Struct, kw_only=True):
+    """What a chunk adds to a call; id and type come once."""
 
     index: int
+    id: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    function: FunctionDelta
 
 
 class AssistantAnswer(Struct, kw_only=True):

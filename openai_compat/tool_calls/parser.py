@@ -1,4 +1,4 @@
-"""What a tool-call parser is: text in, pieces of content and whole calls out."""
+"""What a tool-call parser is: text in, pieces of content and of calls out."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedToolCall:
-    """A complete call found in the text."""
+class CallStart:
+    """A call begins; its arguments follow."""
 
     name: str
-    arguments: str
-    """JSON, as the model wrote it."""
 
 
-Piece = str | ParsedToolCall
-"""Content is a str."""
+@dataclass(frozen=True, slots=True)
+class CallArguments:
+    """More of the arguments of the call that began last."""
+
+    text: str
+    """A piece of JSON, as the model wrote it."""
+
+
+Piece = str | CallStart | CallArguments
+"""Content is a str. No piece is empty."""
 
 
 class ToolCallParser(Protocol):
     """Splits a text that arrives in pieces.
 
-    The result does not depend on where the pieces were cut, adjacent content aside. Text that looks like a call and
-    is none comes out as content: nothing is lost.
+    The result does not depend on where the pieces were cut, adjacent pieces of a kind aside. Text that looks like a
+    call and is none comes out as content; a call whose arguments turn out broken after it was announced keeps all of
+    them: nothing is lost.
     """
 
     def feed(self, text: str) -> list[Piece]:

@@ -11,6 +11,7 @@ import openai_compat
 LAYERS = [
     {"schemas", "config", "engine"},
     {"errors", "tool_calls"},
+    {"answer_format"},
     {
         "sse",
         "body",

@@ -147,8 +147,6 @@ def test_the_first_choice_has_the_requests_seed_and_the_others_their_own() -> No
         ({"function_call": {"name": "f"}}, "function_call"),
         ({"response_format": {"type": "json_object"}, "tools": [TOOL]}, "response_format"),
         ({"guided_regex": "a", "tools": [TOOL], "tool_choice": "auto"}, "guided_regex"),
-        ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
-        ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
         ({"tools": [TOOL, {"type": "custom", "custom": {}}]}, "tools[1].type"),
     ],
 )
@@ -211,10 +209,18 @@ def test_a_bad_value_is_named_as_it_was_sent(sent: dict[str, Any], param: str) -
     assert param in str(caught.value) or param == "stop"
 
 
-def test_one_call_at_a_time_ends_behind_the_first() -> None:
-    assert chat(tools=[TOOL], parallel_tool_calls=False)[0].stop == ("</tool_call>",)
-    assert chat(parallel_tool_calls=False)[0].stop == ()
-    assert chat(tools=[TOOL], tool_choice="none", parallel_tool_calls=False)[0].stop == ()
+@pytest.mark.parametrize("sent", [{"tool_choice": "required"}, {"parallel_tool_calls": False}])
+def test_what_tools_demand_becomes_a_grammar(sent: dict[str, Any]) -> None:
+    (params,) = chat(tools=[TOOL], **sent)
+    assert params.grammar is not None and params.grammar.kind == "lark"
+    assert params.stop == ()
+
+
+def test_errors_of_the_tools_grammar_speak_of_tools() -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [TOOL], "tool_choice": "required"}
+    with pytest.raises(InvalidRequestError) as caught, named_as_sent(msgspec.convert(body, ChatCompletionRequest)):
+        raise InvalidRequestError("grammar is bad", param="grammar")
+    assert (caught.value.param, str(caught.value)) == ("tools", "tools is bad")
 
 
 def test_errors_of_a_completion_speak_of_its_prompt() -> None:

@@ -15,7 +15,7 @@ from tests.fakes import EOS, ByteTokenizer
 
 TOKENIZER = ByteTokenizer()
 CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "x": 1}}
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "x": 1, "strict": True}}
 
 
 def chat(*messages: dict[str, Any], **fields: Any) -> ChatCompletionRequest:

@@ -336,3 +336,16 @@ def test_a_request_that_fills_an_automaton_by_itself_fails(monkeypatch: pytest.M
             break
     assert state.error is not None and "states" in state.error
     assert allowed(state) == set(range(TextTokenizer.vocab_size))
+
+
+def test_a_schema_inside_a_grammar_is_written_as_one_that_stands_alone() -> None:
+    alone, inside = (
+        COMPILER.compile(grammar)
+        for grammar in (Grammar.json_schema(RECORD), Grammar.lark(f"start: {Grammar.json_term(RECORD)}"))
+    )
+    rng = random.Random(1)
+    while not alone.is_complete:
+        assert allowed(alone) == allowed(inside)
+        token_id = rng.choice(sorted(allowed(alone)))
+        assert alone.accept(token_id) and inside.accept(token_id)
+    assert inside.is_complete

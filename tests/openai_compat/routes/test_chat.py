@@ -19,6 +19,7 @@ WEATHER: Any = {
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
 CALL_TEXT = 'Let me look.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Graz"}}\n</tool_call>'
+NAMED = {"type": "function", "function": {"name": "weather"}}
 Serve = Callable[..., Server[FakeEngine]]
 
 
@@ -307,11 +308,61 @@ def test_a_call_cut_off_by_the_limit_is_content(server: Server[FakeEngine]) -> N
     assert choice["message"]["content"] == CALL_TEXT[:30]
 
 
-def test_one_call_at_a_time(server: Server[FakeEngine]) -> None:
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [
+        ("auto", "tool_calls"),
+        ("required", "tool_calls"),
+        ({"type": "function", "function": {"name": "weather"}}, "stop"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_only_a_call_that_is_news_is_the_reason_to_finish(
+    server: Server[FakeEngine], choice: Any, reason: str, stream: bool
+) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    response = server.chat(tools=[WEATHER], tool_choice=choice, stream=stream)
+    body = events(response.text)[-1] if stream else response.json()
+    assert body["choices"][0]["finish_reason"] == reason
+
+
+def test_a_stream_names_a_call_once_and_its_arguments_in_pieces(server: Server[FakeEngine]) -> None:
     server.engine.reply = lambda prompt, params: CALL_TEXT + "\n" + CALL_TEXT
-    choice = server.chat(tools=[WEATHER], parallel_tool_calls=False).json()["choices"][0]
-    assert len(choice["message"]["tool_calls"]) == 1
-    assert choice["finish_reason"] == "tool_calls"
+    chunks = events(server.chat(tools=[WEATHER], stream=True).text)
+    for chunk in chunks:
+        ChatCompletionChunk.model_validate(chunk, strict=True)
+    calls = [call for chunk in chunks for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
+    for index in range(2):
+        first, *others = [call for call in calls if call["index"] == index]
+        assert first["id"].startswith("call_")
+        assert first | {"id": ""} == {
+            "index": index,
+            "id": "",
+            "type": "function",
+            "function": {"name": "weather", "arguments": ""},
+        }
+        assert len(others) > 3
+        assert all(call.keys() == {"index", "function"} and call["function"].keys() == {"arguments"} for call in others)
+        assert "".join(call["function"]["arguments"] for call in others) == '{"city": "Graz"}'
+
+
+def test_arguments_cut_off_by_the_limit_are_given_as_far_as_they_came(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    choice = server.chat(tools=[WEATHER], max_tokens=CALL_TEXT.index("Graz")).json()["choices"][0]
+    assert choice["finish_reason"] == "length"
+    (call,) = choice["message"]["tool_calls"]
+    assert call["function"] == {"name": "weather", "arguments": '{"city": "'}
+
+
+def test_a_schema_that_is_refused_is_named_among_the_tools(server: Server[FakeEngine]) -> None:
+    bad = {"type": "function", "function": {"name": "bad", "parameters": {"type": "object", "not": "!refuse!"}}}
+    for stream in (False, True):
+        response = server.chat(tools=[WEATHER, bad], tool_choice="required", stream=stream)
+        assert response.status_code == 400
+        error = response.json()["error"]
+        assert error["param"] == "tools[1].function.parameters"
+        assert error["message"] == "tools[1].function.parameters cannot be enforced: grammar is refused"
+    assert server.engine.params == []
 
 
 def test_the_tier_is_told_when_one_was_asked_for(server: Server[FakeEngine]) -> None:

@@ -1,0 +1,112 @@
+"""Which tools may be called, and what makes no sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from openai_compat.errors import ApiError
+from openai_compat.schemas.chat import ChatCompletionRequest
+from openai_compat.tool_calls.choice import NO_PARAMETERS, ToolUse, tool_use
+
+F: Any = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"type": "integer"}}}}}
+G: Any = {"type": "function", "function": {"name": "g", "strict": True}}
+NAMED_F = {"type": "function", "function": {"name": "f"}}
+
+
+def use_of(**fields: Any) -> ToolUse | None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]} | fields
+    return tool_use(msgspec.convert(body, ChatCompletionRequest))
+
+
+def allowed(mode: str, *names: str) -> dict[str, Any]:
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+
+def names(**fields: Any) -> list[str]:
+    use = use_of(**fields)
+    assert use is not None
+    return [tool.name for tool in use.tools]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"tools": []}, {"tool_choice": "none"}, {"tool_choice": "auto"}, {"tools": [F], "tool_choice": "none"}],
+)
+def test_no_tools_and_no_choice_are_no_use(fields: dict[str, Any]) -> None:
+    assert use_of(**fields) is None
+
+
+def test_every_tool_may_be_called_unless_the_choice_says_which() -> None:
+    for choice in (None, "auto", "required"):
+        assert names(tools=[F, G], tool_choice=choice) == ["f", "g"]
+    assert names(tools=[F, G], tool_choice=NAMED_F) == ["f"]
+    assert names(tools=[F, G], tool_choice=allowed("auto", "g")) == ["g"]
+    assert names(tools=[F, G], tool_choice=allowed("auto", "g", "f", "g")) == ["f", "g"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "needs"),
+    [
+        ({"tools": [F]}, False),
+        ({"tools": [F], "tool_choice": allowed("auto", "f")}, False),
+        ({"tools": [F, G]}, True),
+        ({"tools": [F], "parallel_tool_calls": False}, True),
+        ({"tools": [F], "parallel_tool_calls": True}, False),
+        ({"tools": [F], "tool_choice": "required"}, True),
+        ({"tools": [F], "tool_choice": NAMED_F}, True),
+        ({"tools": [F], "tool_choice": allowed("required", "f")}, True),
+        ({"tools": [F, F | {"function": {"name": "h"}}], "tool_choice": allowed("auto", "f")}, True),
+    ],
+)
+def test_a_model_that_may_do_everything_is_left_alone(fields: dict[str, Any], needs: bool) -> None:
+    use = use_of(**fields)
+    assert use is not None and use.needs_grammar == needs
+
+
+def test_a_schema_holds_where_the_tool_is_strict_or_the_call_required() -> None:
+    auto, required = use_of(tools=[F, G]), use_of(tools=[F, G], tool_choice="required")
+    assert auto is not None and required is not None
+    own = [{"properties": {"a": {"type": "integer"}}, "type": "object"}, NO_PARAMETERS]
+    assert [auto.enforced_parameters(tool) for tool in auto.tools] == [{"type": "object"}, NO_PARAMETERS]
+    assert [required.enforced_parameters(tool) for tool in required.tools] == own
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": [], "tool_choice": NAMED_F}, "tool_choice"),
+        ({"tools": [G], "tool_choice": NAMED_F}, "tool_choice"),
+        ({"tools": [F], "tool_choice": {"type": "custom", "custom": {"name": "f"}}}, "tool_choice"),
+        ({"tools": [F], "tool_choice": allowed("auto", "f", "x")}, "tool_choice"),
+        ({"tools": [F, G, F]}, "tools[2].function.name"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}]},
+            "tools[0].function.parameters",
+        ),
+        ({"tools": [F, {"type": "custom", "custom": {}}]}, "tools[1].type"),
+    ],
+)
+def test_what_makes_no_sense_is_named(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        use_of(**fields)
+    assert (caught.value.param, caught.value.status) == (param, 400)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tool_choice": "any"},
+        {"tool_choice": {"type": "function"}},
+        {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}},
+        {"tools": [{"type": "function", "function": {"name": "a b"}}]},
+        {"tools": [{"type": "web_search"}]},
+    ],
+)
+def test_what_is_no_request_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError, match=next(iter(fields))):
+        use_of(**fields)

@@ -1,0 +1,113 @@
+"""What answers a request's tools leave possible, told by the real grammars over a vocabulary of a hundred tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from openai_compat.schemas.chat import ChatCompletionRequest
+from openai_compat.tool_calls.choice import tool_use
+from openai_compat.tool_calls.format import PLAIN_MARKS, Marks
+from openai_compat.tool_calls.grammar import calls_grammar
+from openai_compat.tool_calls.hermes import HERMES
+from tests.grammars import END, MARK, TextTokenizer, allowed, begin
+
+CITY: dict[str, Any] = {
+    "type": "object",
+    "properties": {"city": {"enum": ["Graz", "Wien"]}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+F: Any = {"type": "function", "function": {"name": "f", "parameters": CITY}}
+G: Any = {"type": "function", "function": {"name": "g"}}
+STRICT: Any = {"type": "function", "function": {"name": "s", "parameters": CITY, "strict": True}}
+CALL_F = '<tool_call>\n{"name": "f", "arguments": {"city": "Graz"}}\n</tool_call>'
+CALL_G = '<tool_call>\n{"name": "g", "arguments": {}}\n</tool_call>'
+CALL_S = CALL_F.replace('"f"', '"s"')
+LOOSE = '<tool_call>\n{"name": "f", "arguments": {"x": [1]}}\n</tool_call>'
+
+
+def is_answer(text: str, marks: Marks = PLAIN_MARKS, mark: str | None = None, **fields: Any) -> bool:
+    """Return whether text is an answer to a request; mark is the text that stands for the special token."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [F, G]} | fields
+    use = tool_use(msgspec.convert(body, ChatCompletionRequest))
+    assert use is not None and use.needs_grammar
+    state = begin(calls_grammar(use, HERMES, marks))
+    token_ids: list[int] = []
+    for number, part in enumerate(text.split(mark) if mark else [text]):
+        token_ids += [MARK] * (number > 0) + TextTokenizer().encode(part)
+    return all(state.accept(token_id) for token_id in token_ids) and (state.is_complete or END in allowed(state))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (CALL_F, True),
+        (CALL_G, True),
+        (CALL_F + "\n" + CALL_G, True),
+        ("", False),
+        ("Hi", False),
+        ("Hi " + CALL_F, False),
+        (LOOSE, False),
+        (CALL_F.replace("Graz", "Linz"), False),
+        (CALL_F.replace('"f"', '"h"'), False),
+        (CALL_F[:-1], False),
+        (CALL_F + "\n", False),
+    ],
+)
+def test_a_required_choice_leaves_calls_that_satisfy_their_schemas(text: str, is_one: bool) -> None:
+    assert is_answer(text, tool_choice="required") == is_one
+
+
+def test_a_named_choice_is_one_call_of_that_function() -> None:
+    named: dict[str, Any] = {"tool_choice": {"type": "function", "function": {"name": "f"}}}
+    assert is_answer(CALL_F, **named)
+    assert not is_answer(CALL_G, **named)
+    assert not is_answer(CALL_F + "\n" + CALL_F, **named)
+
+
+def test_one_call_at_a_time_is_one_call() -> None:
+    for choice in ("auto", "required"):
+        assert is_answer(CALL_F, tool_choice=choice, parallel_tool_calls=False)
+        assert not is_answer(CALL_F + "\n" + CALL_F, tool_choice=choice, parallel_tool_calls=False)
+    assert is_answer("Hi <tool_c", parallel_tool_calls=False)
+    assert is_answer("Hi " + LOOSE, parallel_tool_calls=False)
+
+
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_allowed_tools_are_the_only_ones_called(mode: str) -> None:
+    allowed_tools = {"mode": mode, "tools": [{"type": "function", "function": {"name": "g"}}]}
+    choice: dict[str, Any] = {"tool_choice": {"type": "allowed_tools", "allowed_tools": allowed_tools}}
+    assert is_answer(CALL_G + "\n" + CALL_G, **choice)
+    assert not is_answer(CALL_F, **choice)
+    assert is_answer("Hi", **choice) == (mode == "auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("", True),
+        ("Some <tool_call text.", True),
+        (CALL_S, True),
+        ("Hi " + CALL_S + "\n" + LOOSE + " so", True),
+        (CALL_S.replace("Graz", "Linz"), False),
+        ("Hi <tool_call> x", False),
+        ("Hi " + CALL_S + "\n<tool_call>\n{", False),
+    ],
+)
+def test_strict_tools_are_called_right_and_content_stays_free(text: str, is_one: bool) -> None:
+    assert is_answer(text, tools=[F, STRICT]) == is_one
+
+
+def test_markers_that_are_special_tokens_are_no_text() -> None:
+    marks = Marks({"<tool_call>": MARK})
+    for fields, text in (({"tool_choice": "required"}, CALL_F), ({"tools": [F, STRICT]}, "Hi " + CALL_S)):
+        assert is_answer(text, marks, mark="<tool_call>", **fields)
+        assert not is_answer(text[:-1], marks, mark="<tool_call>", **fields)
+    assert is_answer("Hi <tool_call>", marks, tools=[F, STRICT]), "spelled in letters it is no marker"
+
+
+def test_arguments_are_written_as_python_writes_json() -> None:
+    assert not is_answer(CALL_F.replace(": ", ":"), tool_choice="required")
