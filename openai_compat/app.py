@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 
+from openai_compat.answer_format import answer_format_of
 from openai_compat.auth import require_api_key
 from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
@@ -26,7 +27,12 @@ from openai_compat.service import Service
 def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
     """Return the ASGI application that serves engine; it starts the engine and shuts it down."""
     config = config or ServerConfig()
-    service = Service(engine=engine, models=ServedModels(engine.info, config.served_model_name), config=config)
+    service = Service(
+        engine=engine,
+        models=ServedModels(engine.info, config.served_model_name),
+        config=config,
+        answer_format=answer_format_of(engine.tokenizer),
+    )
 
     @asynccontextmanager
     async def engine_runs(_: Litestar) -> AsyncIterator[None]:

@@ -21,6 +21,15 @@ class ChatTokenizer(Protocol):
         """Ids that end a sequence."""
         ...
 
+    @property
+    def chat_template(self) -> str | None:
+        """The source of the chat template; None: there is none."""
+        ...
+
+    def is_special(self, token_id: int) -> bool:
+        """Return whether a token is no text, and left out of it unless a request wants to see it."""
+        ...
+
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """Return the ids of text."""
         ...

@@ -17,6 +17,7 @@ from openai_compat.schemas.extension import SpeculationOptions
 from openai_compat.schemas.sampling import SamplingFields
 from openai_compat.speculation import speculation_of
 from openai_compat.structured_output import grammar_fields, grammar_of
+from openai_compat.tool_calls.choice import tool_use
 
 T = TypeVar("T")
 
@@ -108,6 +109,7 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo, answer_format
         max_tokens=max_tokens,
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         grammar=grammar_of(request, answer_format),
+        skips_special_tokens=not (answer_format.shows_special_tokens and tool_use(request)),
     )
 
 
@@ -131,6 +133,7 @@ def _params(
     max_tokens: int | None,
     logprobs: int | None,
     grammar: Grammar | None,
+    skips_special_tokens: bool = True,
 ) -> SamplingParams:
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("stream_options", "stream_options is only allowed when stream is true.")
@@ -152,7 +155,7 @@ def _params(
         stop_token_ids=tuple(request.stop_token_ids or ()),
         ignore_eos=_or(request.ignore_eos, False),
         include_stop_str_in_output=_or(request.include_stop_str_in_output, False),
-        skip_special_tokens=_or(request.skip_special_tokens, True),
+        skip_special_tokens=_or(request.skip_special_tokens, True) and skips_special_tokens,
         logprobs=logprobs,
         grammar=grammar,
         speculation_depth=speculation.depth,

@@ -26,6 +26,8 @@ class Service:
     engine: Engine
     models: ServedModels
     config: ServerConfig
+    answer_format: AnswerFormat = DEFAULT_FORMAT
+    """How the model writes tool calls."""
 
     async def compile_grammar(self, params: SamplingParams, parts: Mapping[str, Grammar] | None = None) -> None:
         """Make the grammar of a request ready on a thread, so that a large one holds nobody else up.
@@ -57,7 +59,6 @@ class Service:
         prompts: Sequence[Sequence[int]],
         params: SamplingParams,
         *,
-        answer_format: AnswerFormat = DEFAULT_FORMAT,
         tools: ToolUse | None = None,
         service_tier: str | UnsetType = UNSET,
     ) -> Answer:
@@ -70,7 +71,7 @@ class Service:
             tokenizer=self.engine.tokenizer,
             params=params,
             tally=Tally.of(prompts, params, self.engine.info),
-            answer_format=answer_format,
+            answer_format=self.answer_format,
             tools=tools,
             includes_usage=bool(request.stream_options and request.stream_options.include_usage),
             keep_alive_s=self.config.keep_alive_s,

@@ -32,6 +32,10 @@ class ByteTokenizer:
 
     vocab_size = 257
     eos_token_ids = frozenset({EOS})
+    chat_template: str | None = None
+
+    def is_special(self, token_id: int) -> bool:
+        return token_id == EOS
 
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         return list(text.encode())

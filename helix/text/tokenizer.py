@@ -60,6 +60,8 @@ class Tokenizer:
         self.eos_token_ids = frozenset(eos_token_ids) | own_eos
         self.bos_token_id: int | None = tokenizer.bos_token_id
         self.has_chat_template = bool(tokenizer.chat_template)
+        self.chat_template = _template_text(tokenizer.chat_template)
+        """The source of the chat template that tools are shown in; None: there is none."""
         self._prefix, self._suffix = _special_frame(backend)
         self._tiktoken = self._prove_tiktoken()
         self.backend = "tokenizers" if self._tiktoken is None else "tiktoken"
@@ -222,6 +224,13 @@ def same_vocabulary(first: Tokenizer, second: Tokenizer) -> bool:
     pairs = zip_longest(first._vocabulary.token_bytes, second._vocabulary.token_bytes)
     num_different = sum(1 for one, other in pairs if one != other)
     return num_different <= _MAX_SHARE_OF_OTHERS * max(first.vocab_size, second.vocab_size)
+
+
+def _template_text(template: str | Mapping[str, str] | None) -> str | None:
+    """Return the template that transformers takes when there are tools."""
+    if isinstance(template, Mapping):
+        return template.get("tool_use") or template.get("default")
+    return template
 
 
 def _special_frame(backend: Any) -> tuple[list[int], list[int]]:

@@ -36,7 +36,7 @@ class ChatController(Controller):
         service.models.check(body.model)
         engine = service.engine
         prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer)
-        params = to_sampling_params(body, engine.info, prediction=prediction)
+        params = to_sampling_params(body, engine.info, prediction=prediction, answer_format=service.answer_format)
         with named_as_sent(body):
             await service.compile_grammar(params[0], tool_grammars(body))
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from helix import Grammar
 from openai_compat.tool_calls.choice import CallableTool
 from openai_compat.tool_calls.parser import ToolCallParser
 
@@ -33,13 +34,17 @@ class Layout:
 
     trigger: str | None
     """The marker, as text, that content does not contain; None: calls begin the answer."""
-    begin: str
     call: Callable[[str, str], str]
     """From a tool's name and the term for its arguments to the expression of one call."""
     between: str
-    end: str
+    begin: str = ""
+    end: str = ""
     is_repeated: bool = False
     """Whether each call is a region of its own, and between contains the trigger."""
+    arguments: Callable[[CallableTool, Mapping[str, Any]], str] = lambda tool, schema: Grammar.json_term(schema)
+    """From a tool and the schema that holds for its arguments to their expression."""
+    rules: Sequence[str] = ()
+    """What else these expressions name."""
     other_content: str = ""
     """Without a trigger, the regular expression of the answers that are no calls."""
 
@@ -61,8 +66,8 @@ class ToolFormat(Protocol):
         """Return a parser of one answer."""
         ...
 
-    def layout(self, marks: Marks) -> Layout:
-        """Return how a model that was trained on the format writes calls."""
+    def layout(self, marks: Marks) -> Layout | None:
+        """Return how a model that was trained on the format writes calls; None where no grammar says it."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from helix import Grammar
+from openai_compat.errors import UnsupportedParameter
 from openai_compat.tool_calls.choice import ToolUse
 from openai_compat.tool_calls.format import Layout, Marks, ToolFormat, quoted
 
@@ -18,10 +19,18 @@ def calls_grammar(use: ToolUse, tool_format: ToolFormat, marks: Marks) -> Gramma
     format's trigger, behind which only a call can follow.
 
     Raises:
+        UnsupportedParameter: The format has no grammar, or none for a tool's parameters.
         InvalidRequestError: The description is too long; param is "grammar".
     """
     layout = tool_format.layout(marks)
-    rules = [f"arguments_{i}: {Grammar.json_term(use.enforced_parameters(tool))}" for i, tool in enumerate(use.tools)]
+    if layout is None:
+        raise UnsupportedParameter(
+            "tools",
+            f"Calls in this model's format ({tool_format.name}) cannot be enforced: only tool_choice 'auto' and 'none' "
+            "are supported, without strict tools and with parallel_tool_calls.",
+        )
+    terms = [layout.arguments(tool, use.enforced_parameters(tool)) for tool in use.tools]
+    rules = [*(f"arguments_{i}: {term}" for i, term in enumerate(terms)), *layout.rules]
     calls = [layout.call(tool.name, f"arguments_{i}") for i, tool in enumerate(use.tools)]
     rules.append("call: " + " | ".join(calls))
     more = f"({layout.between} call)*" if use.is_parallel else ""

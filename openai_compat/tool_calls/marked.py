@@ -41,6 +41,8 @@ class MarkedCallParser:
     def __init__(self) -> None:
         self._text = ""
         self._opening = ""  # what stood in front of the head, content again should no call follow
+        self.follows_call = False
+        """Whether the head that is looked for stands behind a separator."""
         self._state = _State.HEAD if self.begins_answers else _State.CONTENT
         self._scan = ObjectScan()
         self._steps: dict[_State, Callable[[list[Piece], bool], bool]] = {
@@ -96,8 +98,8 @@ class MarkedCallParser:
         self._text = self._text[cut:]
         return False
 
-    def _open(self, opening: str) -> None:
-        self._opening = opening
+    def _open(self, opening: str, *, follows_call: bool = False) -> None:
+        self._opening, self.follows_call = opening, follows_call
         self._enter(_State.HEAD)
 
     def _head(self, pieces: list[Piece], is_last: bool) -> bool:
@@ -121,16 +123,20 @@ class MarkedCallParser:
         return True
 
     def _arguments(self, pieces: list[Piece], is_last: bool) -> bool:
+        is_complete = self.read_arguments(pieces, is_last=is_last)
+        if is_complete:
+            self._enter(_State.TAIL)
+        return is_complete
+
+    def read_arguments(self, pieces: list[Piece], *, is_last: bool) -> bool:
+        """Take what there is of the arguments from the text and return whether they are complete: an object."""
         end = self._scan.feed(self._text)
         cut = len(self._text) if end is None else end
         if cut:
             pieces.append(CallArguments(self._text[:cut]))
         self._text = self._text[cut:]
         self._scan.forget(cut)
-        if end is None:
-            return False
-        self._enter(_State.TAIL)
-        return True
+        return end is not None
 
     def _tail(self, pieces: list[Piece], is_last: bool) -> bool:
         end = self.find_tail(self._text)
@@ -150,7 +156,7 @@ class MarkedCallParser:
         for separator in self.separators:
             if text.startswith(separator):
                 cut = len(self._text) - len(text) + len(separator)
-                self._open(self._text[:cut])
+                self._open(self._text[:cut], follows_call=True)
                 self._text = self._text[cut:]
                 return True
         if not text or any(expected.startswith(text) for expected in (*self.closers, *self.separators)):
@@ -171,6 +177,8 @@ class JsonCallParser(MarkedCallParser):
     def __init__(self) -> None:
         super().__init__()
         self._call_scan = ObjectScan()
+        self.is_object = False
+        """Whether the head that was found last is that of an object."""
 
     def find_head(self, text: str) -> CallHead | None:
         """Return the head as soon as the name and the beginning of the arguments are there, in that order."""
@@ -183,6 +191,7 @@ class JsonCallParser(MarkedCallParser):
         self._call_scan = ObjectScan()
         if head is None:
             raise NoCallError
+        self.is_object = True
         return head
 
     def find_tail(self, text: str) -> int | None:

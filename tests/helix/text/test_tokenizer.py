@@ -109,6 +109,16 @@ def test_a_text_that_grows_into_the_one_before_is_encoded_alone(tokenizers: dict
     assert tokenizer.encode_behind(" ti", "me") == tokenizer.encode("me")
 
 
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [(None, None), ("a", "a"), ({"default": "a", "tool_use": "b"}, "b"), ({"default": "a", "rag": "b"}, "a")],
+)
+def test_the_template_that_shows_tools_can_be_read(backends: dict[str, Backend], template: Any, shown: str) -> None:
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backends["gpt2"], eos_token="<|end|>")
+    tokenizer.chat_template = template
+    assert Tokenizer(tokenizer).chat_template == shown
+
+
 def test_ends_of_sequence(backends: dict[str, Backend]) -> None:
     inner = PreTrainedTokenizerFast(tokenizer_object=backends["gpt2"], eos_token="<|end|>", bos_token="<|start|>")
     tokenizer = Tokenizer(inner, eos_token_ids=[7])
