@@ -20,6 +20,7 @@ from openai_compat.routes.chat import ChatController
 from openai_compat.routes.completions import CompletionsController
 from openai_compat.routes.health import HealthController
 from openai_compat.routes.models import ModelsController
+from openai_compat.routes.responses import ResponsesController
 from openai_compat.served_models import ServedModels
 from openai_compat.service import Service
 
@@ -43,7 +44,13 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             await asyncio.to_thread(engine.shutdown)
 
     return Litestar(
-        route_handlers=[ChatController, CompletionsController, ModelsController, HealthController],
+        route_handlers=[
+            ChatController,
+            CompletionsController,
+            ResponsesController,
+            ModelsController,
+            HealthController,
+        ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
         exception_handlers={Exception: on_error},
         guards=[require_api_key(config.api_key)] if config.api_key else [],

@@ -43,6 +43,20 @@ async def read_body(request: Request[Any, Any, Any], kind: type[RequestT]) -> tu
     return fields, _ignored_header(ignored)
 
 
+def read_value(value: Any, kind: type[RequestT], path: str) -> RequestT:
+    """Return a part of a request that was decoded before its type was known.
+
+    Raises:
+        ApiError: It is no such thing; param is the path of the offending field, which path leads to.
+    """
+    try:
+        return msgspec.convert(value, type=kind)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        located = text.replace("`$", f"`$.{path}", 1) if _AT.search(text) else f"{text} - at `$.{path}`"
+        raise _invalid(located) from None
+
+
 def _ignored_header(names: list[str]) -> dict[str, str]:
     if not names:
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,7 +27,10 @@ def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *
 
 
 def event_stream(
-    chunks: AsyncIterator[msgspec.Struct | None], outputs: ChoiceOutputs, headers: dict[str, str]
+    chunks: AsyncIterator[msgspec.Struct | None],
+    outputs: ChoiceOutputs,
+    headers: dict[str, str],
+    encode: Callable[[AsyncIterator[msgspec.Struct | None]], AsyncIterator[bytes]] = sse.encode_events,
 ) -> Response[Any]:
     """Return chunks as server-sent events.
 
@@ -35,7 +38,7 @@ def event_stream(
     that never started has no finally.
     """
     return Stream(
-        sse.encode_events(chunks),
+        encode(chunks),
         headers={**headers, **sse.HEADERS},
         media_type="text/event-stream",
         background=BackgroundTask(_close, outputs),

@@ -22,6 +22,17 @@ def encode_event(event: msgspec.Struct) -> bytes:
     return b"data: " + _encoder.encode(event) + b"\n\n"
 
 
+def encode_named_event(event: msgspec.Struct) -> bytes:
+    """Return one event under the name that is its Struct's tag."""
+    return f"event: {event.__struct_config__.tag}\n".encode() + encode_event(event)
+
+
+async def encode_named_events(events: AsyncIterator[msgspec.Struct | None]) -> AsyncIterator[bytes]:
+    """Yield each event under its name and a comment for each None; the events say themselves which one is the last."""
+    async for event in events:
+        yield PING if event is None else encode_named_event(event)
+
+
 async def encode_events(chunks: AsyncIterator[msgspec.Struct | None]) -> AsyncIterator[bytes]:
     """Yield an event for each chunk and a comment for each None, then DONE.
 

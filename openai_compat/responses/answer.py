@@ -38,5 +38,5 @@ class Answer:
 
 
 def fresh_id(prefix: str) -> str:
-    """Return an id with one of OpenAI's prefixes."""
-    return f"{prefix}-{uuid.uuid4().hex}"
+    """Return an id with one of OpenAI's prefixes, which end in "-" or "_"."""
+    return f"{prefix}{uuid.uuid4().hex}"

@@ -41,7 +41,7 @@ class ChatController(Controller):
             await service.compile_grammar(params[0], tool_grammars(body))
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
             answer = service.answer(
-                "chatcmpl",
+                "chatcmpl-",
                 body,
                 prompts,
                 params[0],

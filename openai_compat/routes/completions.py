@@ -34,7 +34,7 @@ class CompletionsController(Controller):
         with named_as_sent(body):
             await service.compile_grammar(params[0])
             prompts = await asyncio.to_thread(encode_prompts, body, engine.tokenizer)
-            answer = service.answer("cmpl", body, prompts, params[0])
+            answer = service.answer("cmpl-", body, prompts, params[0])
             outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
         echoes = echoed_texts(body, engine.tokenizer)
         if body.stream:

@@ -25,6 +25,7 @@ LAYERS = [
     },
     {"params"},
     {"responses"},
+    {"responses_api"},
     {"service", "delivery"},
     {"routes"},
     {"app"},

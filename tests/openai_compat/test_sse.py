@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from helix import EngineDeadError
-from openai_compat.sse import DONE, PING, encode_event, encode_events
+from openai_compat.sse import DONE, PING, encode_event, encode_events, encode_named_events
 
 
 class Chunk(msgspec.Struct):
@@ -47,3 +47,18 @@ def test_a_failure_is_an_error_event_and_the_last_one() -> None:
     assert set(error) == {"message", "type", "param", "code"}
     assert error["type"] == "server_error"
     assert "secret" not in error["message"]
+
+
+class Named(msgspec.Struct, tag_field="type", tag="thing.made"):
+    text: str
+
+
+def test_a_named_event_says_its_name_twice_and_nothing_follows_the_last_one() -> None:
+    async def events() -> AsyncIterator[Named | None]:
+        yield Named("a")
+        yield None
+
+    async def run() -> list[bytes]:
+        return [event async for event in encode_named_events(events())]
+
+    assert asyncio.run(run()) == [b'event: thing.made\ndata: {"type":"thing.made","text":"a"}\n\n', PING]

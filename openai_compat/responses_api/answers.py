@@ -1,0 +1,70 @@
+"""A response on its way to the client: whole, or as a stream of events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.errors import to_api_error
+from openai_compat.responses.answer import Answer
+from openai_compat.responses_api.response_object import ended, failed
+from openai_compat.responses_api.writer import ItemWriter
+from openai_compat.schemas.response_events import (
+    ResponseCompleted,
+    ResponseCreated,
+    ResponseEvent,
+    ResponseFailed,
+    ResponseIncomplete,
+    ResponseInProgress,
+)
+from openai_compat.schemas.responses import ResponseObject
+
+Keep = Callable[[ResponseObject], Awaitable[None]]
+"""What happens to a response that has ended, before the client hears of its end."""
+
+
+async def whole_response(
+    response: ResponseObject, answer: Answer, outputs: ChoiceOutputs, keep: Keep
+) -> ResponseObject:
+    """Return the response when it has ended."""
+    writer = ItemWriter(answer)
+    while not outputs.is_finished:
+        for _, output in await outputs.take():
+            writer.feed(output)
+    response = ended(response, answer, writer.items, is_cut=writer.is_cut)
+    await keep(response)
+    return response
+
+
+async def response_events(
+    response: ResponseObject, answer: Answer, outputs: ChoiceOutputs, keep: Keep
+) -> AsyncIterator[ResponseEvent | None]:
+    """Yield all events of a response, and None when nothing came for a while; an error is the last event."""
+    numbers: Iterator[int] = iter(range(2**63))
+    async for event in _events(response, answer, outputs, keep):
+        if event is not None:
+            event.sequence_number = next(numbers)
+        yield event
+
+
+async def _events(
+    response: ResponseObject, answer: Answer, outputs: ChoiceOutputs, keep: Keep
+) -> AsyncIterator[ResponseEvent | None]:
+    writer = ItemWriter(answer)
+    try:
+        with outputs:
+            yield ResponseCreated(response=response)
+            yield ResponseInProgress(response=response)
+            while not outputs.is_finished:
+                taken = await outputs.take(answer.keep_alive_s)
+                if not taken:
+                    yield None
+                for _, output in taken:
+                    for event in writer.feed(output):
+                        yield event
+        response = ended(response, answer, writer.items, is_cut=writer.is_cut)
+        await keep(response)
+    except Exception as error:
+        yield ResponseFailed(response=failed(response, answer, writer.items, to_api_error(error)))
+    else:
+        yield ResponseIncomplete(response=response) if writer.is_cut else ResponseCompleted(response=response)

@@ -1,0 +1,101 @@
+"""Events of a streamed response; the tag is the event's name."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from openai_compat.schemas.chat import ChatTokenLogprob
+from openai_compat.schemas.response_items import OutputItem, OutputTextPart
+from openai_compat.schemas.responses import ResponseObject
+
+
+class ResponseEvent(Struct, kw_only=True):
+    """What all events have: their place in the stream, from 0 on."""
+
+    sequence_number: int = 0
+
+
+class _WholeResponse(ResponseEvent, kw_only=True):
+    response: ResponseObject
+
+
+class ResponseCreated(_WholeResponse, kw_only=True, tag_field="type", tag="response.created"):
+    """The first event."""
+
+
+class ResponseInProgress(_WholeResponse, kw_only=True, tag_field="type", tag="response.in_progress"):
+    """The second one."""
+
+
+class ResponseCompleted(_WholeResponse, kw_only=True, tag_field="type", tag="response.completed"):
+    """The last one of a response that ended by itself."""
+
+
+class ResponseIncomplete(_WholeResponse, kw_only=True, tag_field="type", tag="response.incomplete"):
+    """The last one of a response that was cut."""
+
+
+class ResponseFailed(_WholeResponse, kw_only=True, tag_field="type", tag="response.failed"):
+    """The last one where something went wrong."""
+
+
+class _OfItem(ResponseEvent, kw_only=True):
+    output_index: int
+
+
+class OutputItemAdded(_OfItem, kw_only=True, tag_field="type", tag="response.output_item.added"):
+    """An item begins, empty."""
+
+    item: OutputItem
+
+
+class OutputItemDone(_OfItem, kw_only=True, tag_field="type", tag="response.output_item.done"):
+    """An item ends, with everything in it."""
+
+    item: OutputItem
+
+
+class _OfPart(_OfItem, kw_only=True):
+    item_id: str
+    content_index: int
+
+
+class ContentPartAdded(_OfPart, kw_only=True, tag_field="type", tag="response.content_part.added"):
+    """A part of a message begins, empty."""
+
+    part: OutputTextPart
+
+
+class ContentPartDone(_OfPart, kw_only=True, tag_field="type", tag="response.content_part.done"):
+    """A part of a message ends, with everything in it."""
+
+    part: OutputTextPart
+
+
+class OutputTextDelta(_OfPart, kw_only=True, tag_field="type", tag="response.output_text.delta"):
+    """More text."""
+
+    delta: str
+    logprobs: list[ChatTokenLogprob]
+
+
+class OutputTextDone(_OfPart, kw_only=True, tag_field="type", tag="response.output_text.done"):
+    """All text of a part."""
+
+    text: str
+    logprobs: list[ChatTokenLogprob]
+
+
+class FunctionCallArgumentsDelta(_OfItem, kw_only=True, tag_field="type", tag="response.function_call_arguments.delta"):
+    """More of a call's arguments."""
+
+    item_id: str
+    delta: str
+
+
+class FunctionCallArgumentsDone(_OfItem, kw_only=True, tag_field="type", tag="response.function_call_arguments.done"):
+    """All of a call's arguments."""
+
+    item_id: str
+    name: str
+    arguments: str

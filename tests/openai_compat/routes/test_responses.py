@@ -1,0 +1,425 @@
+"""/v1/responses over a socket, through OpenAI's own client where it can say what is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import openai
+import pytest
+from openai.types.responses import Response
+
+from tests.fakes import FakeEngine
+from tests.response_events import ARGUMENTS_DELTA, TEXT_DELTA, events_of
+from tests.servers import Server
+
+Serve = Callable[..., Server[FakeEngine]]
+WEATHER: Any = {
+    "type": "function",
+    "name": "weather",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+CALL_TEXT = 'Let me look.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Graz"}}\n</tool_call>'
+LOGPROBS = "message.output_text.logprobs"
+
+
+def respond(server: Server[FakeEngine], **fields: Any) -> Any:
+    """POST a response and return its body; fields override a minimal request."""
+    response = server.http.post("/v1/responses", json={"model": "model-1", "input": "hi"} | fields)
+    assert response.status_code == 200, response.text
+    if fields.get("stream"):
+        assert response.headers["content-type"].startswith("text/event-stream")
+        return events_of(response.text)
+    Response.model_validate(response.json(), strict=True)
+    return response.json()
+
+
+def refusal(server: Server[FakeEngine], **fields: Any) -> tuple[str, str]:
+    """POST a response that must be refused and return param and code of the error."""
+    response = server.http.post("/v1/responses", json={"model": "model-1", "input": "hi"} | fields)
+    assert response.status_code == 400, response.text
+    error = response.json()["error"]
+    assert error["type"] == "invalid_request_error" and error["message"]
+    return error["param"], error["code"]
+
+
+def text_of(response: Any) -> str:
+    return "".join(part["text"] for item in response["output"] for part in item["content"])
+
+
+def test_a_whole_response_has_every_key_and_says_what_was_asked(server: Server[FakeEngine]) -> None:
+    body = respond(
+        server,
+        instructions="Be brief.",
+        temperature=0.5,
+        top_p=0.9,
+        max_output_tokens=100,
+        metadata={"a": "b"},
+        user="u",
+        safety_identifier="s",
+        prompt_cache_key="k",
+        reasoning={"effort": "low"},
+        text={"format": {"type": "text"}, "verbosity": "low"},
+        service_tier="auto",
+        store=False,
+    )
+    assert body["id"].startswith("resp_") and body["object"] == "response"
+    assert (body["status"], body["error"], body["incomplete_details"]) == ("completed", None, None)
+    assert body["completed_at"] >= body["created_at"]
+    (message,) = body["output"]
+    assert message["id"].startswith("msg_")
+    assert (message["type"], message["role"], message["status"]) == ("message", "assistant", "completed")
+    assert message["content"] == [{"type": "output_text", "text": "You said: hi", "annotations": [], "logprobs": []}]
+    told = {
+        "model": "fake/model-1",
+        "instructions": "Be brief.",
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "max_output_tokens": 100,
+        "metadata": {"a": "b"},
+        "user": "u",
+        "safety_identifier": "s",
+        "prompt_cache_key": "k",
+        "reasoning": {"effort": "low", "summary": None},
+        "text": {"format": {"type": "text"}, "verbosity": "low"},
+        "service_tier": "default",
+        "store": False,
+        "background": False,
+        "parallel_tool_calls": True,
+        "previous_response_id": None,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_logprobs": 0,
+        "truncation": "disabled",
+    }
+    assert {name: body[name] for name in told} == told
+    prompt = "reasoning_effort=low\nverbosity=low\nsystem: Be brief.\nuser: hi\nassistant: "
+    assert server.engine.prompts == [prompt]
+    assert body["usage"] == {
+        "input_tokens": len(prompt),
+        "input_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 0},
+        "output_tokens": len("You said: hi") + 1,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": len(prompt) + len("You said: hi") + 1,
+    }
+    assert body["helix"]["speculation"]["drafted"] > 0
+
+
+def test_a_stream_tells_the_same_in_events(server: Server[FakeEngine]) -> None:
+    events = respond(server, stream=True)
+    whole = respond(server)
+    last = events[-1]["response"]
+    assert events[-1]["type"] == "response.completed"
+    assert text_of(last) == text_of(whole) == "You said: hi"
+    assert len([event for event in events if event["type"] == TEXT_DELTA]) > 2
+    assert {event["response"]["id"] for event in events if "response" in event} == {last["id"]}
+    assert last["usage"] == whole["usage"]
+    assert set(last) == set(whole) == set(events[0]["response"]) | {"helix"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_response_that_is_cut_is_incomplete(server: Server[FakeEngine], stream: bool) -> None:
+    body = respond(server, max_output_tokens=3, stream=stream)
+    if stream:
+        assert body[-1]["type"] == "response.incomplete"
+        body = body[-1]["response"]
+    assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
+    assert body["completed_at"] is None
+    assert (text_of(body), body["output"][0]["status"]) == ("You", "incomplete")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_empty_answer_is_an_empty_message(server: Server[FakeEngine], stream: bool) -> None:
+    server.engine.reply = lambda prompt, params: ""
+    body = respond(server, stream=stream)
+    body = body[-1]["response"] if stream else body
+    assert (body["status"], len(body["output"]), text_of(body)) == ("completed", 1, "")
+
+
+def test_all_kinds_of_items_reach_the_model(server: Server[FakeEngine]) -> None:
+    respond(
+        server,
+        instructions="I",
+        input=[
+            {"role": "developer", "content": "D"},
+            {"role": "user", "content": [{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": None},
+            {
+                "type": "message",
+                "id": "msg_1",
+                "role": "assistant",
+                "status": "completed",
+                "content": [{"type": "output_text", "text": "c", "annotations": [], "logprobs": None}],
+            },
+            {"type": "function_call", "call_id": "1", "name": "f", "arguments": '{"x": 1}'},
+            {"type": "function_call", "call_id": "2", "name": "g", "arguments": "{}", "id": "fc_2"},
+            {"type": "function_call_output", "call_id": "1", "output": "one"},
+            {"type": "function_call_output", "call_id": "2", "output": [{"type": "input_text", "text": "two"}]},
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]},
+            {"role": "user", "content": "e"},
+        ],
+    )
+    (prompt,) = server.engine.prompts
+    calls = [
+        {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}},
+        {"id": "2", "type": "function", "function": {"name": "g", "arguments": {}}},
+    ]
+    assert prompt == (
+        "system: I\nsystem: D\nuser: ab\n"
+        f"assistant: c calls {calls}\n"
+        "tool: one\ntool: two\nassistant: no\nuser: e\nassistant: "
+    )
+
+
+def test_a_last_message_of_the_assistant_is_continued(server: Server[FakeEngine]) -> None:
+    respond(server, input=[{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Well"}])
+    assert server.engine.prompts == ["user: hi\nassistant: Well"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_logprobs_come_where_they_are_included(server: Server[FakeEngine], stream: bool) -> None:
+    body = respond(server, include=[LOGPROBS], top_logprobs=2, stream=stream)
+    if stream:
+        parts = [event["logprobs"] for event in body if event["type"] == TEXT_DELTA]
+        assert all(parts), "each delta brings those of its tokens"
+        body = body[-1]["response"]
+        assert [entry for part in parts for entry in part] == body["output"][0]["content"][0]["logprobs"]
+    entries = body["output"][0]["content"][0]["logprobs"]
+    assert "".join(entry["token"] for entry in entries) == "You said: hi"
+    assert [len(entry["top_logprobs"]) for entry in entries] == [2] * len(entries)
+    assert body["top_logprobs"] == 2
+    assert respond(server, include=[])["output"][0]["content"][0]["logprobs"] == []
+
+
+def test_a_text_format_becomes_a_grammar(server: Server[FakeEngine]) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    wanted = {"type": "json_schema", "name": "x", "schema": schema, "strict": True}
+    body = respond(server, text={"format": wanted})
+    assert body["text"]["format"] == wanted
+    respond(server, text={"format": {"type": "json_object"}})
+    respond(server, text={"format": {"type": "text"}})
+    kinds = [params.grammar.kind if params.grammar else None for params in server.engine.params]
+    assert kinds == ["json_schema", "json_object", None]
+    assert len(server.engine.compiled) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_is_an_item_of_its_own(server: Server[FakeEngine], stream: bool) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    body = respond(server, tools=[WEATHER], stream=stream)
+    body = body[-1]["response"] if stream else body
+    message, call = body["output"]
+    assert (message["type"], message["content"][0]["text"]) == ("message", "Let me look.")
+    assert call["id"].startswith("fc_") and call["call_id"].startswith("call_")
+    assert {name: call[name] for name in ("type", "status", "name", "arguments")} == {
+        "type": "function_call",
+        "status": "completed",
+        "name": "weather",
+        "arguments": '{"city": "Graz"}',
+    }
+    assert body["status"] == "completed"
+    assert body["tools"] == [WEATHER]
+
+
+def test_several_calls_and_text_between_them_keep_their_order(server: Server[FakeEngine]) -> None:
+    calls = [f'<tool_call>{{"name": "f", "arguments": {{"i": {i}}}}}</tool_call>' for i in range(3)]
+    server.engine.reply = lambda prompt, params: f"{calls[0]}{calls[1]} and {calls[2]}"
+    output = respond(server, tools=[WEATHER], stream=True)[-1]["response"]["output"]
+    told = [item["arguments"] if item["type"] == "function_call" else item["content"][0]["text"] for item in output]
+    assert told == ['{"i": 0}', '{"i": 1}', "and", '{"i": 2}']
+    assert len({item["id"] for item in output}) == 4
+
+
+def test_a_call_is_whole_though_the_answer_is_cut_behind_it(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT + "x" * 100
+    body = respond(server, tools=[WEATHER], max_output_tokens=len(CALL_TEXT) - 3)
+    assert body["status"] == "incomplete"
+    assert [item["status"] for item in body["output"]] == ["completed", "completed"]
+
+
+def test_a_call_that_is_cut_is_incomplete(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    events = respond(server, tools=[WEATHER], max_output_tokens=CALL_TEXT.index("Graz"), stream=True)
+    assert events[-1]["type"] == "response.incomplete"
+    call = events[-1]["response"]["output"][1]
+    assert (call["status"], call["arguments"]) == ("incomplete", '{"city": "')
+
+
+def test_arguments_come_in_pieces(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    events = respond(server, tools=[WEATHER], stream=True)
+    assert len([event for event in events if event["type"] == ARGUMENTS_DELTA]) > 2
+
+
+@pytest.mark.parametrize(
+    ("choice", "param"),
+    [
+        ("sometimes", "tool_choice"),
+        ({"type": "function", "name": "f"}, "tool_choice"),
+        ({"type": "function"}, "tool_choice.name"),
+        ({"type": "web_search"}, "tool_choice.type"),
+        ({"type": "allowed_tools", "mode": "auto", "tools": []}, "tool_choice.tools"),
+        ({"type": "allowed_tools", "mode": "never", "tools": [{"type": "function", "name": "x"}]}, "tool_choice.mode"),
+        ({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function"}]}, "tool_choice.tools[0].name"),
+    ],
+)
+def test_a_choice_of_tools_that_makes_no_sense_is_named(server: Server[FakeEngine], choice: Any, param: str) -> None:
+    assert refusal(server, tools=[WEATHER], tool_choice=choice)[0] == param
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "required",
+        {"type": "function", "name": "weather"},
+        {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "weather"}]},
+    ],
+)
+def test_a_required_call_is_enforced_as_in_chats(server: Server[FakeEngine], choice: Any) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    body = respond(server, tools=[WEATHER], tool_choice=choice)
+    assert body["tool_choice"] == choice
+    assert body["output"][-1]["type"] == "function_call"
+    assert len(server.engine.compiled) == 1
+
+
+def test_what_is_wrong_with_a_tool_is_named_in_one_level(server: Server[FakeEngine]) -> None:
+    assert refusal(server, tools=[WEATHER, WEATHER])[0] == "tools[1].name"
+    assert refusal(server, tools=[WEATHER | {"name": "a b"}])[0] == "tools[0].name"
+    assert refusal(server, tools=[WEATHER | {"parameters": {"type": "array"}}])[0] == "tools[0].parameters"
+
+
+def test_tools_are_shown_unless_the_choice_is_none(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    tool = {"type": "function", "function": {name: WEATHER[name] for name in ("name", "parameters")}}
+    respond(server, tools=[WEATHER])
+    body = respond(server, tools=[WEATHER], tool_choice="none")
+    assert server.engine.prompts[0].startswith(f"tools: {[tool]}\n")
+    assert not server.engine.prompts[1].startswith("tools")
+    assert (body["tool_choice"], text_of(body)) == ("none", CALL_TEXT)
+
+
+def test_helixs_extensions_work_here_too(server: Server[FakeEngine]) -> None:
+    body = respond(server, speculation={"enabled": False}, seed=5, top_k=3, stop=["said"])
+    assert text_of(body) == "You "
+    assert body["helix"]["speculation"]["drafted"] == 0
+    assert (server.engine.params[0].seed, server.engine.params[0].top_k) == (5, 3)
+
+
+def test_null_is_the_default_for_every_optional_field(server: Server[FakeEngine]) -> None:
+    names = [
+        *("instructions", "max_output_tokens", "include", "top_logprobs", "text", "reasoning", "tools", "tool_choice"),
+        *("parallel_tool_calls", "previous_response_id", "store", "truncation", "metadata", "background", "prompt"),
+        *("conversation", "stream", "temperature", "top_p", "user", "service_tier", "max_tool_calls", "moderation"),
+    ]
+    assert text_of(respond(server, **dict.fromkeys(names))) == "You said: hi"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"background": True}, "background"),
+        ({"conversation": "conv_1"}, "conversation"),
+        ({"prompt": {"id": "pmpt_1"}}, "prompt"),
+        ({"context_management": [{"type": "compaction"}]}, "context_management"),
+        ({"moderation": {"model": "m"}}, "moderation"),
+        ({"n": 2}, "n"),
+        ({"max_tokens": 5}, "max_tokens"),
+        ({"max_completion_tokens": 5}, "max_completion_tokens"),
+        ({"messages": []}, "messages"),
+        ({"response_format": {"type": "text"}}, "response_format"),
+        ({"tools": [WEATHER, {"type": "web_search"}]}, "tools[1].type"),
+        ({"tools": [{"type": "custom", "name": "x"}]}, "tools[0].type"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}, "input[0].content[0]"),
+        (
+            {"input": [{"type": "function_call_output", "call_id": "1", "output": [{"type": "input_file"}]}]},
+            "input[0].output[0]",
+        ),
+        ({"input": [{"type": "computer_call_output"}]}, "input[0].type"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0].type"),
+    ],
+)
+def test_what_would_be_ignored_is_refused_by_name(
+    server: Server[FakeEngine], fields: dict[str, Any], param: str
+) -> None:
+    assert refusal(server, **fields) == (param, "unsupported_parameter")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"input": None}, "input"),
+        ({"input": []}, "input"),
+        ({"input": [7]}, "input[0]"),
+        ({"input": [{"role": "user"}]}, "input[0].content"),
+        ({"input": [{"role": "tool", "content": "x"}]}, "input[0].role"),
+        ({"input": [{"role": "user", "content": 7}]}, "input[0].content"),
+        ({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
+        ({"input": [{"role": "user", "content": [{"type": "video"}]}]}, "input[0].content[0].type"),
+        ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
+        ({"max_output_tokens": 0}, "max_output_tokens"),
+        ({"temperature": 3}, "temperature"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"top_logprobs": 21, "include": [LOGPROBS]}, "top_logprobs"),
+        ({"include": ["everything"]}, "include[0]"),
+        ({"text": {"format": {"type": "json_schema", "schema": {}}}}, "text.format.name"),
+        ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
+        ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
+        ({"text": {"verbosity": "chatty"}}, "text.verbosity"),
+        ({"tools": [{"type": "function"}]}, "tools[0].name"),
+        ({"metadata": {"a": 1}}, "metadata"),
+        ({"metadata": {str(number): "" for number in range(17)}}, "metadata"),
+        ({"stream_options": {}}, "stream_options"),
+        ({"speculation": {"depth": 99}}, "speculation.depth"),
+        ({"input": "!refuse!"}, "input"),
+        ({"input": "x" * 5000}, "input"),
+        ({"input": "x", "max_output_tokens": 5000}, "max_output_tokens"),
+    ],
+)
+def test_what_makes_no_sense_is_named_as_it_was_sent(
+    server: Server[FakeEngine], fields: dict[str, Any], param: str
+) -> None:
+    assert refusal(server, **fields)[0] == param
+
+
+def test_a_refused_schema_names_the_format(server: Server[FakeEngine]) -> None:
+    wanted = {"type": "json_schema", "name": "x", "schema": {"title": "!refuse!"}}
+    response = server.http.post("/v1/responses", json={"model": "model-1", "input": "x", "text": {"format": wanted}})
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, "text.format")
+    assert error["message"].startswith("text.format cannot be enforced")
+
+
+def test_an_unknown_model_is_not_found(server: Server[FakeEngine]) -> None:
+    with pytest.raises(openai.NotFoundError):
+        server.openai.responses.create(model="gpt-99", input="x")
+
+
+def test_unknown_fields_are_listed(server: Server[FakeEngine]) -> None:
+    response = server.http.post("/v1/responses", json={"model": "model-1", "input": "x", "zap": 1})
+    assert response.headers["x-helix-ignored-fields"] == "zap"
+
+
+def test_a_failure_while_streaming_is_the_last_event(server: Server[FakeEngine]) -> None:
+    server.engine.failure_after = 2
+    events = respond(server, stream=True)
+    assert events[-1]["type"] == "response.failed"
+    error = events[-1]["response"]["error"]
+    assert error["code"] == "server_error" and "fake" not in error["message"]
+    assert server.http.post("/v1/responses", json={"model": "model-1", "input": "x"}).status_code == 500
+
+
+def test_silence_is_filled_with_comments(serve: Serve) -> None:
+    server = serve(keep_alive_s=0.01)
+    server.engine.step_s = 0.05
+    response = server.http.post("/v1/responses", json={"model": "model-1", "input": "hi", "stream": True})
+    assert ": ping\n\n" in response.text
+    assert text_of(events_of(response.text)[-1]["response"]) == "You said: hi"
+
+
+def test_the_sdk_streams_and_accumulates(server: Server[FakeEngine]) -> None:
+    with server.openai.responses.stream(model="model-1", input="hi") as stream:
+        snapshots = [event.snapshot for event in stream if event.type == "response.output_text.delta"]
+        final = stream.get_final_response()
+    assert snapshots[-1] == final.output_text == "You said: hi"
+    assert server.openai.responses.create(model="model-1", input="hi").output_text == "You said: hi"
