@@ -16,6 +16,7 @@ from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
 from openai_compat.errors import on_error
 from openai_compat.request_ids import add_headers, note_start
+from openai_compat.responses_api.store import ResponseStore
 from openai_compat.routes.chat import ChatController
 from openai_compat.routes.completions import CompletionsController
 from openai_compat.routes.health import HealthController
@@ -28,10 +29,12 @@ from openai_compat.service import Service
 def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
     """Return the ASGI application that serves engine; it starts the engine and shuts it down."""
     config = config or ServerConfig()
+    store = ResponseStore(config.response_store, max_bytes=config.response_store_mib * 2**20)
     service = Service(
         engine=engine,
         models=ServedModels(engine.info, config.served_model_name),
         config=config,
+        responses=store,
         answer_format=answer_format_of(engine.tokenizer),
     )
 
@@ -42,6 +45,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             yield
         finally:
             await asyncio.to_thread(engine.shutdown)
+            store.close()
 
     return Litestar(
         route_handlers=[

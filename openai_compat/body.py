@@ -57,6 +57,15 @@ def read_value(value: Any, kind: type[RequestT], path: str) -> RequestT:
         raise _invalid(located) from None
 
 
+def read_query(request: Request[Any, Any, Any], kind: type[RequestT]) -> RequestT:
+    """Return the parameters behind the question mark; raises ApiError, whose param is the offending one."""
+    values = {name: request.query_params[name] for name in request.query_params}
+    try:
+        return msgspec.convert(values, type=kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+
+
 def _ignored_header(names: list[str]) -> dict[str, str]:
     if not names:
         return {}

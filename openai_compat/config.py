@@ -27,6 +27,10 @@ class ServerConfig:
     """Largest request body in MiB."""
     keep_alive_s: float = 15.0
     """Silence on a stream after which a comment line keeps the connection open."""
+    response_store: str | None = None
+    """SQLite file in which responses of /v1/responses are kept; None: memory, until the server stops."""
+    response_store_mib: int = 256
+    """Most that is kept of responses, in MiB; the least recently used ones go first."""
     shutdown_timeout_s: int = 30
     """How long running requests may take to finish when the server is told to stop."""
 
@@ -36,6 +40,7 @@ class ServerConfig:
         for name, value in (
             ("max_request_mib", self.max_request_mib),
             ("keep_alive_s", self.keep_alive_s),
+            ("response_store_mib", self.response_store_mib),
             ("shutdown_timeout_s", self.shutdown_timeout_s),
         ):
             if value <= 0:

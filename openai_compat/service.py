@@ -14,6 +14,7 @@ from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
 from openai_compat.responses.answer import Answer, fresh_id
 from openai_compat.responses.tally import Tally
+from openai_compat.responses_api.store import ResponseStore
 from openai_compat.schemas.sampling import SamplingFields
 from openai_compat.served_models import ServedModels
 from openai_compat.tool_calls.choice import ToolUse
@@ -26,6 +27,7 @@ class Service:
     engine: Engine
     models: ServedModels
     config: ServerConfig
+    responses: ResponseStore
     answer_format: AnswerFormat = DEFAULT_FORMAT
     """How the model writes tool calls."""
 

@@ -40,7 +40,7 @@ def begun(request: ResponsesRequest, answer: Answer) -> ResponseObject:
         prompt_cache_key=request.prompt_cache_key,
         reasoning=request.reasoning or Reasoning(),
         safety_identifier=request.safety_identifier,
-        store=False,
+        store=request.store is not False,
         temperature=params.temperature,
         text=structs.replace(text, format=text.format or TextFormat(type="text")),
         tool_choice="auto" if request.tool_choice is None else request.tool_choice,

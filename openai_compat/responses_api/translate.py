@@ -31,7 +31,6 @@ _REFUSED: Mapping[str, tuple[Any, ...]] = {
     "image": (),
     "n": (1,),
     "truncation": ("disabled",),
-    "previous_response_id": (),
 }
 # Fields of chat completions that have another name here.
 _MOVED = {

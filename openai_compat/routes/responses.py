@@ -1,26 +1,35 @@
-"""POST /v1/responses and what belongs to it."""
+"""POST /v1/responses, and the responses that were kept."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from litestar import Controller, Request, Response, post
+from litestar import Controller, Request, Response, delete, get, post
 from litestar.status_codes import HTTP_200_OK
 
 from openai_compat import sse
 from openai_compat.auth import cache_salt
-from openai_compat.body import read_body
+from openai_compat.body import read_body, read_query
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
+from openai_compat.errors import ApiError, UnsupportedParameter
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.prompts import render_prompt
 from openai_compat.responses_api.answers import response_events, whole_response
 from openai_compat.responses_api.conversation import read_items
+from openai_compat.responses_api.own_responses import OwnResponses, page_of
 from openai_compat.responses_api.response_object import begun
 from openai_compat.responses_api.translate import named_as_sent_to_responses, to_chat_request
 from openai_compat.routes.dependencies import ServiceDependency
-from openai_compat.schemas.responses import ResponsesRequest
+from openai_compat.schemas.responses import (
+    DeletedResponse,
+    InputItemsQuery,
+    ResponseObject,
+    ResponsesRequest,
+    RetrieveQuery,
+)
+from openai_compat.service import Service
 from openai_compat.structured_output import tool_grammars
 from openai_compat.tool_calls.choice import tool_use
 
@@ -35,20 +44,64 @@ class ResponsesController(Controller):
         """Answer a turn, whole or as server-sent events."""
         body, headers = await read_body(request, ResponsesRequest)
         service.models.check(body.model)
-        engine = service.engine
-        chat = to_chat_request(body, read_items(body.input))
+        engine, own = service.engine, _own(request, service)
+        items = read_items(body.input)
+        chat = to_chat_request(body, [*await own.items_before(body.previous_response_id), *items])
         with named_as_sent_to_responses(), named_as_sent(chat):
             params = to_sampling_params(chat, engine.info, answer_format=service.answer_format)
             await service.compile_grammar(params[0], tool_grammars(chat))
             prompts = [await asyncio.to_thread(render_prompt, chat, engine.tokenizer)]
             answer = service.answer("resp_", chat, prompts, params[0], tools=tool_use(chat))
             outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
+
+        async def keep(ended: ResponseObject) -> None:
+            await own.keep(ended, items)
+
         response = begun(body, answer)
-
-        async def keep(_: Any) -> None:
-            pass
-
         if body.stream:
             events = response_events(response, answer, outputs, keep)
             return event_stream(events, outputs, headers, sse.encode_named_events)
         return json_response(await whole(request, outputs, whole_response(response, answer, outputs, keep)), headers)
+
+    @get("/{response_id:str}")
+    async def get_response(
+        self, response_id: str, request: Request[Any, Any, Any], service: ServiceDependency
+    ) -> Response[Any]:
+        """Return a response that was kept, as it was answered."""
+        if read_query(request, RetrieveQuery).stream:
+            raise UnsupportedParameter("stream", "The events of a response are not kept: stream is not supported.")
+        return json_response((await _own(request, service).turn(response_id)).response)
+
+    @delete("/{response_id:str}", status_code=HTTP_200_OK)
+    async def delete_response(
+        self, response_id: str, request: Request[Any, Any, Any], service: ServiceDependency
+    ) -> Response[Any]:
+        """Forget a response."""
+        await _own(request, service).delete(response_id)
+        return json_response(DeletedResponse(id=response_id))
+
+    @post("/{response_id:str}/cancel", status_code=HTTP_200_OK)
+    async def cancel_response(
+        self, response_id: str, request: Request[Any, Any, Any], service: ServiceDependency
+    ) -> Response[Any]:
+        """Refuse, as OpenAI's API does for responses that are not made in the background: closing the stream ends one.
+
+        Raises:
+            ApiError: Always.
+        """
+        await _own(request, service).turn(response_id)
+        raise ApiError(400, "Only responses created with background true can be cancelled.")
+
+    @get("/{response_id:str}/input_items")
+    async def list_input_items(
+        self, response_id: str, request: Request[Any, Any, Any], service: ServiceDependency
+    ) -> Response[Any]:
+        """List what a response answered, page by page; not what the responses before it did."""
+        query = read_query(request, InputItemsQuery)
+        turn = await _own(request, service).turn(response_id)
+        return json_response(page_of(turn.input_items, query))
+
+
+def _own(request: Request[Any, Any, Any], service: Service) -> OwnResponses:
+    """Return the responses of the request's key; without keys, all of them have the same owner."""
+    return OwnResponses(service.responses, cache_salt(request, None) or "")

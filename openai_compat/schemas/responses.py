@@ -191,6 +191,22 @@ class DeletedResponse(Struct, kw_only=True):
     deleted: bool = True
 
 
+class RetrieveQuery(Struct, kw_only=True):
+    """GET /v1/responses/{id}."""
+
+    stream: bool = False
+    """Replaying events is refused."""
+
+
+class InputItemsQuery(Struct, kw_only=True):
+    """GET /v1/responses/{id}/input_items."""
+
+    after: str | None = None
+    """The page begins behind the item of this id."""
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    order: Literal["asc", "desc"] = "desc"
+
+
 class InputTokens(Struct, kw_only=True):
     """How many tokens a request's input has."""
 

@@ -12,7 +12,14 @@ from openai_compat.config import ServerConfig
 
 @pytest.mark.parametrize(
     "settings",
-    [{"port": -1}, {"port": 65536}, {"max_request_mib": 0}, {"keep_alive_s": 0}, {"api_key": "schlüssel"}],
+    [
+        {"port": -1},
+        {"port": 65536},
+        {"max_request_mib": 0},
+        {"keep_alive_s": 0},
+        {"response_store_mib": 0},
+        {"api_key": "schlüssel"},
+    ],
 )
 def test_bad_settings_are_refused_by_name(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):

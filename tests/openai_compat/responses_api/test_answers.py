@@ -12,6 +12,7 @@ from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.config import ServerConfig
 from openai_compat.responses_api.answers import Keep, response_events, whole_response
 from openai_compat.responses_api.response_object import begun
+from openai_compat.responses_api.store import ResponseStore
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.messages import UserMessage
 from openai_compat.schemas.responses import ResponseObject, ResponsesRequest
@@ -20,13 +21,15 @@ from openai_compat.service import Service
 from tests.fakes import FakeEngine
 from tests.response_events import EVENT_TYPES, check_sequence
 
+STORE = ResponseStore(max_bytes=1)
+
 
 def run(engine: FakeEngine, keep: Keep, *, stream: bool) -> Any:
     """Return the events of a response, or the whole one, as plain objects."""
 
     async def answer() -> Any:
         engine.start()
-        service = Service(engine=engine, models=ServedModels(engine.info), config=ServerConfig())
+        service = Service(engine=engine, models=ServedModels(engine.info), config=ServerConfig(), responses=STORE)
         params = SamplingParams()
         chat = ChatCompletionRequest(model="m", messages=[UserMessage(content="hi")])
         answer = service.answer("resp_", chat, [[1]], params)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from openai.types.responses import Response
+from openai.types.responses import Response, ResponseItemList
 
 from tests.fakes import FakeEngine
 from tests.response_events import ARGUMENTS_DELTA, TEXT_DELTA, events_of
@@ -423,3 +424,99 @@ def test_the_sdk_streams_and_accumulates(server: Server[FakeEngine]) -> None:
         final = stream.get_final_response()
     assert snapshots[-1] == final.output_text == "You said: hi"
     assert server.openai.responses.create(model="model-1", input="hi").output_text == "You said: hi"
+
+
+def test_a_kept_response_is_continued(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    first = respond(server, input="Weather?", instructions="Old rule.", tools=[WEATHER], stream=True)[-1]["response"]
+    call = first["output"][1]
+    server.engine.reply = lambda prompt, params: "Sunny."
+    result = {"type": "function_call_output", "call_id": call["call_id"], "output": "sun"}
+    second = respond(server, input=[result], previous_response_id=first["id"], instructions="New rule.")
+    assert second["previous_response_id"] == first["id"]
+    third = respond(server, input="Thanks.", previous_response_id=second["id"], store=False)
+    calls = [
+        {"id": call["call_id"], "type": "function", "function": {"name": "weather", "arguments": {"city": "Graz"}}}
+    ]
+    before = f"user: Weather?\nassistant: Let me look. calls {calls}\ntool: sun\n"
+    assert server.engine.prompts[1:] == [
+        f"system: New rule.\n{before}assistant: ",
+        f"{before}assistant: Sunny.\nuser: Thanks.\nassistant: ",
+    ]
+    assert server.http.get(f"/v1/responses/{third['id']}").status_code == 404, "it was not to be kept"
+    assert refusal(server, previous_response_id=third["id"]) == ("previous_response_id", "previous_response_not_found")
+
+
+def test_an_answer_that_was_cut_is_continued_where_it_ends(server: Server[FakeEngine]) -> None:
+    first = respond(server, max_output_tokens=3)
+    respond(server, input=[], previous_response_id=first["id"])
+    assert server.engine.prompts[1] == "user: hi\nassistant: You"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_kept_response_is_retrieved_as_it_was_answered(server: Server[FakeEngine], stream: bool) -> None:
+    made = respond(server, include=[LOGPROBS], metadata={"a": "b"}, stream=stream)
+    made = made[-1]["response"] if stream else made
+    assert made["store"] is True
+    response = server.http.get(f"/v1/responses/{made['id']}")
+    assert (response.status_code, response.json()) == (200, made)
+    assert server.openai.responses.retrieve(made["id"]).output_text == "You said: hi"
+    error = server.http.get(f"/v1/responses/{made['id']}?stream=true").json()["error"]
+    assert (error["param"], error["code"]) == ("stream", "unsupported_parameter")
+
+
+def test_input_items_are_listed_in_pages(server: Server[FakeEngine]) -> None:
+    made = respond(
+        server,
+        instructions="no item",
+        input=[
+            {"role": "developer", "content": "a"},
+            {"role": "user", "content": [{"type": "input_text", "text": "b"}]},
+            {"role": "assistant", "content": "c"},
+            {"type": "reasoning", "summary": []},
+            {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "1", "output": "x"},
+        ],
+    )
+    url = f"/v1/responses/{made['id']}/input_items"
+    page = server.http.get(url, params={"order": "asc"}).json()
+    ResponseItemList.model_validate(page, strict=True)
+    kinds = ["message", "message", "message", "reasoning", "function_call", "function_call_output"]
+    assert [item["type"] for item in page["data"]] == kinds
+    read = [item.type for item in server.openai.responses.input_items.list(made["id"], limit=4)]
+    assert read == kinds[::-1], "the client turned the page"
+    for query, param in (("limit=0", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("after=msg_x", "after")):
+        response = server.http.get(f"{url}?{query}")
+        assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+
+
+def test_a_deleted_response_is_gone(server: Server[FakeEngine]) -> None:
+    made = respond(server)
+    deleted = server.http.delete(f"/v1/responses/{made['id']}")
+    assert deleted.json() == {"id": made["id"], "object": "response", "deleted": True}
+    with pytest.raises(openai.NotFoundError):
+        server.openai.responses.delete(made["id"])
+    for suffix in ("", "/input_items"):
+        error = server.http.get(f"/v1/responses/{made['id']}{suffix}").json()["error"]
+        assert made["id"] in error["message"] and error["type"] == "invalid_request_error"
+    assert refusal(server, previous_response_id=made["id"])[0] == "previous_response_id"
+
+
+def test_only_what_runs_in_the_background_could_be_cancelled(server: Server[FakeEngine]) -> None:
+    made = respond(server)
+    with pytest.raises(openai.BadRequestError, match="background"):
+        server.openai.responses.cancel(made["id"])
+    with pytest.raises(openai.NotFoundError):
+        server.openai.responses.cancel("resp_unknown")
+
+
+def test_responses_outlive_the_server_in_a_file(serve: Serve, tmp_path: Path) -> None:
+    path = str(tmp_path / "responses.db")
+    made = respond(serve(response_store=path, api_key="sk-a"))
+    again = serve(response_store=path, api_key="sk-a")
+    assert again.openai.responses.retrieve(made["id"]).id == made["id"]
+    assert respond(again, previous_response_id=made["id"])["status"] == "completed"
+    other = serve(response_store=path, api_key="sk-b")
+    with pytest.raises(openai.NotFoundError):
+        other.openai.responses.retrieve(made["id"])
+    assert refusal(other, previous_response_id=made["id"])[1] == "previous_response_not_found"

@@ -1,0 +1,77 @@
+"""The kept responses of one key: what its requests continue, ask for and delete."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from openai_compat.errors import ApiError, InvalidParameter
+from openai_compat.responses_api.store import ResponseStore, Turn
+from openai_compat.schemas.response_items import Item, ItemList
+from openai_compat.schemas.responses import InputItemsQuery, ResponseObject
+
+
+@dataclass(frozen=True, slots=True)
+class OwnResponses:
+    """The part of a store that one owner sees; the store's work is done on threads."""
+
+    store: ResponseStore
+    owner: str
+
+    async def items_before(self, previous_response_id: str | None) -> list[Item]:
+        """Return the conversation up to and including a response.
+
+        Raises:
+            ApiError: It, or a response before it, is not kept (any longer).
+        """
+        if previous_response_id is None:
+            return []
+        turns = await asyncio.to_thread(self.store.conversation, self.owner, previous_response_id)
+        if turns is None:
+            raise ApiError(
+                400,
+                f"Previous response with id '{previous_response_id}' not found.",
+                param="previous_response_id",
+                code="previous_response_not_found",
+            )
+        return [item for turn in turns for item in (*turn.input_items, *turn.response.output)]
+
+    async def keep(self, response: ResponseObject, input_items: Sequence[Item]) -> None:
+        """Keep a response with its input, unless its request said not to."""
+        if response.store:
+            await asyncio.to_thread(self.store.put, self.owner, Turn(response, input_items))
+
+    async def turn(self, id: str) -> Turn:
+        """Return a response and its input; raises ApiError where it is not kept."""
+        turn = await asyncio.to_thread(self.store.get, self.owner, id)
+        if turn is None:
+            raise _not_found(id)
+        return turn
+
+    async def delete(self, id: str) -> None:
+        """Forget a response; raises ApiError where it is not kept."""
+        if not await asyncio.to_thread(self.store.delete, self.owner, id):
+            raise _not_found(id)
+
+
+def page_of(items: Sequence[Item], query: InputItemsQuery) -> ItemList:
+    """Return the part of a list that a query asks for."""
+    ordered = [*items] if query.order == "asc" else [*reversed(items)]
+    start = 0
+    if query.after is not None:
+        ids = [item.id for item in ordered]
+        if query.after not in ids:
+            raise InvalidParameter("after", f"after: the response has no input item with id '{query.after}'.")
+        start = ids.index(query.after) + 1
+    data = ordered[start : start + query.limit]
+    return ItemList(
+        data=data,
+        first_id=data[0].id or None if data else None,
+        last_id=data[-1].id or None if data else None,
+        has_more=start + len(data) < len(ordered),
+    )
+
+
+def _not_found(id: str) -> ApiError:
+    return ApiError(404, f"Response with id '{id}' not found.")
