@@ -30,7 +30,6 @@ _REFUSED: Mapping[str, tuple[Any, ...]] = {
     "access_programs": (),
     "image": (),
     "n": (1,),
-    "truncation": ("disabled",),
 }
 # Fields of chat completions that have another name here.
 _MOVED = {

@@ -13,6 +13,7 @@ from openai_compat.auth import cache_salt
 from openai_compat.body import read_body, read_query
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
+from openai_compat.engine import Engine
 from openai_compat.errors import ApiError, UnsupportedParameter
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.prompts import render_prompt
@@ -21,10 +22,13 @@ from openai_compat.responses_api.conversation import read_items
 from openai_compat.responses_api.own_responses import OwnResponses, page_of
 from openai_compat.responses_api.response_object import begun
 from openai_compat.responses_api.translate import named_as_sent_to_responses, to_chat_request
+from openai_compat.responses_api.truncation import render_truncated
 from openai_compat.routes.dependencies import ServiceDependency
+from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.responses import (
     DeletedResponse,
     InputItemsQuery,
+    InputTokens,
     ResponseObject,
     ResponsesRequest,
     RetrieveQuery,
@@ -50,7 +54,7 @@ class ResponsesController(Controller):
         with named_as_sent_to_responses(), named_as_sent(chat):
             params = to_sampling_params(chat, engine.info, answer_format=service.answer_format)
             await service.compile_grammar(params[0], tool_grammars(chat))
-            prompts = [await asyncio.to_thread(render_prompt, chat, engine.tokenizer)]
+            prompts = [await asyncio.to_thread(_render, body, chat, engine)]
             answer = service.answer("resp_", chat, prompts, params[0], tools=tool_use(chat))
             outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
 
@@ -62,6 +66,18 @@ class ResponsesController(Controller):
             events = response_events(response, answer, outputs, keep)
             return event_stream(events, outputs, headers, sse.encode_named_events)
         return json_response(await whole(request, outputs, whole_response(response, answer, outputs, keep)), headers)
+
+    @post("/input_tokens", status_code=HTTP_200_OK)
+    async def count_input_tokens(self, request: Request[Any, Any, Any], service: ServiceDependency) -> Response[Any]:
+        """Say how many tokens of input a response would have, without making it."""
+        body, headers = await read_body(request, ResponsesRequest)
+        service.models.check(body.model)
+        before = await _own(request, service).items_before(body.previous_response_id)
+        chat = to_chat_request(body, [*before, *read_items(body.input)])
+        with named_as_sent_to_responses(), named_as_sent(chat):
+            to_sampling_params(chat, service.engine.info, answer_format=service.answer_format)
+            prompt = await asyncio.to_thread(_render, body, chat, service.engine)
+        return json_response(InputTokens(input_tokens=len(prompt)), headers)
 
     @get("/{response_id:str}")
     async def get_response(
@@ -105,3 +121,9 @@ class ResponsesController(Controller):
 def _own(request: Request[Any, Any, Any], service: Service) -> OwnResponses:
     """Return the responses of the request's key; without keys, all of them have the same owner."""
     return OwnResponses(service.responses, cache_salt(request, None) or "")
+
+
+def _render(body: ResponsesRequest, chat: ChatCompletionRequest, engine: Engine) -> list[int]:
+    if body.truncation == "auto":
+        return render_truncated(chat, engine.tokenizer, engine.info.max_model_len)
+    return render_prompt(chat, engine.tokenizer)

@@ -47,6 +47,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     [
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}], "n": 2}, 2),
         ("/v1/completions", {"prompt": ["a", "b"], "n": 2, "max_tokens": 4000}, 4),
+        ("/v1/responses", {"input": "hi"}, 1),
     ],
 )
 def test_a_client_that_leaves_ends_its_requests(

@@ -520,3 +520,23 @@ def test_responses_outlive_the_server_in_a_file(serve: Serve, tmp_path: Path) ->
     with pytest.raises(openai.NotFoundError):
         other.openai.responses.retrieve(made["id"])
     assert refusal(other, previous_response_id=made["id"])[1] == "previous_response_not_found"
+
+
+def test_input_tokens_are_counted_without_an_answer(server: Server[FakeEngine]) -> None:
+    asked: Any = {"model": "model-1", "input": "hi", "instructions": "Be brief.", "tools": [WEATHER]}
+    counted = server.openai.responses.input_tokens.count(**asked)
+    assert server.engine.prompts == []
+    assert counted.object == "response.input_tokens"
+    assert counted.input_tokens == respond(server, **asked)["usage"]["input_tokens"]
+
+
+def test_old_turns_are_left_out_where_truncation_may(serve: Serve) -> None:
+    server = serve(FakeEngine(max_model_len=200))
+    first = respond(server, input="a" * 100, instructions="Rule.")
+    asked: Any = {"previous_response_id": first["id"], "input": "b" * 100, "instructions": "Rule."}
+    assert refusal(server, **asked) == ("input", "context_length_exceeded")
+    assert refusal(server, **asked, truncation="disabled") == ("input", "context_length_exceeded")
+    body = respond(server, **asked, truncation="auto", max_output_tokens=20)
+    assert server.engine.prompts[-1] == f"system: Rule.\nuser: {'b' * 100}\nassistant: "
+    assert body["truncation"] == "auto"
+    assert refusal(server, input="c" * 300, truncation="auto")[1] == "context_length_exceeded"
