@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -46,6 +47,8 @@ _ID_PREFIXES: Mapping[type[Item], str] = {
     ReasoningItem: "rs",
 }
 
+_OUTPUT_ITEM_ID = re.compile(r"[a-z]+_([0-9a-f]{32})[0-9a-f]{4}")
+
 
 def read_items(input: str | Sequence[dict[str, Any]]) -> list[Item]:
     """Return a request's input as items in the form in which they are kept: with ids, and with lists of parts.
@@ -83,8 +86,19 @@ def to_messages(instructions: str | None, items: Iterable[Item]) -> list[Message
 
 
 def item_id(item_type: type[Item]) -> str:
-    """Return a fresh id."""
+    """Return a fresh id for an item of somebody's input."""
     return f"{_ID_PREFIXES[item_type]}_{uuid.uuid4().hex}"
+
+
+def output_item_id(item_type: type[Item], response_id: str, index: int) -> str:
+    """Return the id of an item of a response's output, which tells where to find it."""
+    return f"{_ID_PREFIXES[item_type]}_{response_id.removeprefix('resp_')}{index:04x}"
+
+
+def response_of_item(id: str) -> str | None:
+    """Return the id of the response whose output an item is part of, or None where the id does not tell."""
+    found = _OUTPUT_ITEM_ID.fullmatch(id)
+    return f"resp_{found[1]}" if found else None
 
 
 def _read_item(fields: dict[str, Any], path: str) -> Item:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from openai_compat.errors import ApiError, InvalidParameter
+from openai_compat.responses_api.conversation import response_of_item
 from openai_compat.responses_api.store import ResponseStore, Turn
 from openai_compat.schemas.response_items import Item, ItemList
 from openai_compat.schemas.responses import InputItemsQuery, ResponseObject
@@ -36,6 +40,35 @@ class OwnResponses:
                 code="previous_response_not_found",
             )
         return [item for turn in turns for item in (*turn.input_items, *turn.response.output)]
+
+    async def resolved(self, input: str | list[dict[str, Any]], before: Sequence[Item]) -> str | list[dict[str, Any]]:
+        """Return an input with the items of kept outputs in place of references to them.
+
+        Raises:
+            ApiError: An item is not kept, or is part of the conversation before already.
+        """
+        if isinstance(input, str):
+            return input
+        known = {item.id for item in before}
+        items: list[dict[str, Any]] = []
+        for index, fields in enumerate(input):
+            id = fields.get("id")
+            if fields.get("type") != "item_reference" or not isinstance(id, str):
+                items.append(fields)
+                continue
+            if id in known:
+                raise InvalidParameter(f"input[{index}].id", f"Duplicate item found with id '{id}'.")
+            items.append(await self._output_item(id))
+        return items
+
+    async def _output_item(self, id: str) -> dict[str, Any]:
+        response_id = response_of_item(id)
+        turn = await asyncio.to_thread(self.store.get, self.owner, response_id) if response_id else None
+        for item in turn.response.output if turn else ():
+            if item.id == id:
+                fields: dict[str, Any] = msgspec.to_builtins(item)
+                return fields
+        raise ApiError(404, f"Item with id '{id}' not found.", param="input")
 
     async def keep(self, response: ResponseObject, input_items: Sequence[Item]) -> None:
         """Keep a response with its input, unless its request said not to."""

@@ -10,7 +10,7 @@ import msgspec
 from helix import FinishReason, RequestOutput, TokenLogprob
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.logprobs import chat_logprobs, shown_logprobs
-from openai_compat.responses_api.conversation import item_id
+from openai_compat.responses_api.conversation import output_item_id
 from openai_compat.schemas.chat import ChatTokenLogprob
 from openai_compat.schemas.response_events import (
     ContentPartAdded,
@@ -75,14 +75,14 @@ class ItemWriter:
         message = self._open
         if not isinstance(message, _OpenMessage):
             self._close("completed", events)
-            self._open = message = _OpenMessage(len(self.items))
+            self._open = message = _OpenMessage(self._answer.id, len(self.items))
             events += message.begin()
         if text:
             events.append(message.add(text, self._take_logprobs()))
 
     def _begin_call(self, name: str, events: list[ResponseEvent]) -> None:
         self._close("completed", events)
-        self._open = call = _OpenCall(len(self.items), name)
+        self._open = call = _OpenCall(self._answer.id, len(self.items), name)
         events += call.begin()
 
     def _close(self, status: ItemStatus, events: list[ResponseEvent]) -> None:
@@ -100,9 +100,9 @@ class ItemWriter:
 class _OpenMessage:
     """A message of one text part that is being written."""
 
-    def __init__(self, output_index: int) -> None:
+    def __init__(self, response_id: str, output_index: int) -> None:
         self._index = output_index
-        self._id = item_id(MessageItem)
+        self._id = output_item_id(MessageItem, response_id, output_index)
         self._texts: list[str] = []
         self.logprobs: list[ChatTokenLogprob] = []
 
@@ -136,9 +136,9 @@ class _OpenMessage:
 class _OpenCall:
     """A call whose arguments are being written."""
 
-    def __init__(self, output_index: int, name: str) -> None:
+    def __init__(self, response_id: str, output_index: int, name: str) -> None:
         self._index = output_index
-        self._id = item_id(FunctionCallItem)
+        self._id = output_item_id(FunctionCallItem, response_id, output_index)
         self._call_id = f"call_{uuid.uuid4().hex[:24]}"
         self._name = name
         self._arguments: list[str] = []

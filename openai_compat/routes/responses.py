@@ -49,8 +49,9 @@ class ResponsesController(Controller):
         body, headers = await read_body(request, ResponsesRequest)
         service.models.check(body.model)
         engine, own = service.engine, _own(request, service)
-        items = read_items(body.input)
-        chat = to_chat_request(body, [*await own.items_before(body.previous_response_id), *items])
+        before = await own.items_before(body.previous_response_id)
+        items = read_items(await own.resolved(body.input, before))
+        chat = to_chat_request(body, [*before, *items])
         with named_as_sent_to_responses(), named_as_sent(chat):
             params = to_sampling_params(chat, engine.info, answer_format=service.answer_format)
             await service.compile_grammar(params[0], tool_grammars(chat))
@@ -72,8 +73,9 @@ class ResponsesController(Controller):
         """Say how many tokens of input a response would have, without making it."""
         body, headers = await read_body(request, ResponsesRequest)
         service.models.check(body.model)
-        before = await _own(request, service).items_before(body.previous_response_id)
-        chat = to_chat_request(body, [*before, *read_items(body.input)])
+        own = _own(request, service)
+        before = await own.items_before(body.previous_response_id)
+        chat = to_chat_request(body, [*before, *read_items(await own.resolved(body.input, before))])
         with named_as_sent_to_responses(), named_as_sent(chat):
             to_sampling_params(chat, service.engine.info, answer_format=service.answer_format)
             prompt = await asyncio.to_thread(_render, body, chat, service.engine)

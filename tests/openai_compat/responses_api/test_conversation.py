@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from openai_compat.errors import ApiError, UnsupportedParameter
-from openai_compat.responses_api.conversation import item_id, read_items, to_messages
+from openai_compat.responses.answer import fresh_id
+from openai_compat.responses_api.conversation import item_id, output_item_id, read_items, response_of_item, to_messages
 from openai_compat.schemas.response_items import FunctionCallItem, MessageItem
 
 
@@ -46,6 +47,13 @@ def test_ids_of_clients_stay_and_others_are_made_so_that_all_differ() -> None:
     assert ids[0] == "msg_x"
     assert len(set(ids)) == 4
     assert item_id(FunctionCallItem).startswith("fc_")
+
+
+def test_the_id_of_an_output_item_tells_its_response() -> None:
+    response_id = fresh_id("resp_")
+    assert response_of_item(output_item_id(FunctionCallItem, response_id, 300)) == response_id
+    assert response_of_item(item_id(MessageItem)) is None
+    assert response_of_item("msg_x") is None
 
 
 @pytest.mark.parametrize(

@@ -337,7 +337,7 @@ def test_null_is_the_default_for_every_optional_field(server: Server[FakeEngine]
             "input[0].output[0]",
         ),
         ({"input": [{"type": "computer_call_output"}]}, "input[0].type"),
-        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0].type"),
+        ({"input": [{"type": "item_reference", "id": 1}]}, "input[0].type"),
     ],
 )
 def test_what_would_be_ignored_is_refused_by_name(
@@ -540,3 +540,23 @@ def test_old_turns_are_left_out_where_truncation_may(serve: Serve) -> None:
     assert server.engine.prompts[-1] == f"system: Rule.\nuser: {'b' * 100}\nassistant: "
     assert body["truncation"] == "auto"
     assert refusal(server, input="c" * 300, truncation="auto")[1] == "context_length_exceeded"
+
+
+def test_an_item_that_was_kept_may_be_sent_by_its_id(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    first = respond(server, tools=[WEATHER])
+    other = respond(server, tools=[WEATHER])
+    ids = [item["id"] for item in first["output"]]
+    assert len({*ids, *(item["id"] for item in other["output"])}) == 4
+    result = {"type": "function_call_output", "call_id": first["output"][1]["call_id"], "output": "sun"}
+    references = [{"type": "item_reference", "id": id} for id in ids]
+    respond(server, input=[{"role": "user", "content": "hi"}, *references, result])
+    respond(server, input=[result], previous_response_id=first["id"])
+    assert server.engine.prompts[-1] == server.engine.prompts[-2]
+    assert refusal(server, input=references, previous_response_id=first["id"])[0] == "input[0].id"
+
+
+@pytest.mark.parametrize("id", ["msg_1", f"msg_{'0' * 36}"])
+def test_an_item_that_is_not_kept_is_not_found(server: Server[FakeEngine], id: str) -> None:
+    with pytest.raises(openai.NotFoundError, match=id):
+        server.openai.responses.create(model="model-1", input=[{"type": "item_reference", "id": id}])
