@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -151,6 +152,28 @@ def test_a_tool_is_called_and_its_result_used(server: Server[AsyncEngine], is_st
     }
     second = server.openai.responses.create(**asked, input=[result], previous_response_id=first.id)
     assert "21" in second.output_text
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "required",
+        {"type": "function", "name": "get_weather"},
+        {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "get_weather"}]},
+    ],
+)
+def test_a_required_call_is_made_whatever_is_asked(server: Server[AsyncEngine], choice: Any) -> None:
+    answer = server.openai.responses.create(
+        model=MODEL,
+        input=QUESTION,
+        tools=[WEATHER],
+        tool_choice=choice,
+        parallel_tool_calls=False,
+        max_output_tokens=80,
+    )
+    (call,) = answer.output
+    assert call.type == "function_call"
+    assert isinstance(json.loads(call.arguments)["city"], str)
 
 
 def test_an_agent_calls_its_tool_and_answers(server: Server[AsyncEngine]) -> None:
