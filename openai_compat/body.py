@@ -31,7 +31,7 @@ async def read_body(request: Request[Any, Any, Any], kind: type[RequestT]) -> tu
     body = await request.body()
     try:
         fields = msgspec.json.decode(body, type=kind)
-        names = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        ignored = _ignored(body, fields)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -39,7 +39,6 @@ async def read_body(request: Request[Any, Any, Any], kind: type[RequestT]) -> tu
         raise ApiError(
             400, f"We could not parse the JSON body of your request: {reason}.", code="invalid_json"
         ) from None
-    ignored = [name for name in names if name not in kind.__struct_fields__]
     return fields, _ignored_header(ignored)
 
 
@@ -64,6 +63,20 @@ def read_query(request: Request[Any, Any, Any], kind: type[RequestT]) -> Request
         return msgspec.convert(values, type=kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
+
+
+def _ignored(body: bytes | msgspec.Raw, read: msgspec.Struct) -> list[str]:
+    """Return the paths of the keys that read was not made from, in objects inside it as well, but not in lists."""
+    names = dict(zip(read.__struct_encode_fields__, read.__struct_fields__, strict=True))
+    ignored: list[str] = []
+    for name, value in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).items():
+        if name in names:
+            inner = getattr(read, names[name])
+            if isinstance(inner, msgspec.Struct):
+                ignored += [f"{name}.{path}" for path in _ignored(value, inner)]
+        elif name != read.__struct_config__.tag_field:
+            ignored.append(name)
+    return ignored
 
 
 def _ignored_header(names: list[str]) -> dict[str, str]:

@@ -29,11 +29,13 @@ _RESERVED_VARIABLES = {"self", "messages", "tools", "add_generation_prompt", "co
 def render_prompt(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> list[int]:
     """Return the ids of a conversation in the model's chat template.
 
-    A last message of the assistant is the beginning of the answer: the model continues it. Tools are shown to the
-    model unless tool_choice is none.
+    A last message of the assistant is the beginning of the answer: the model continues it, unless the request says
+    with continue_final_message or add_generation_prompt what it wants. Tools are shown to the model unless tool_choice
+    is none.
 
     Raises:
         UnsupportedParameter: A content part that is no text.
+        InvalidParameter: A template variable has a field of its own, or there is no message to be continued.
         InvalidRequestError: The template refuses the conversation.
     """
     messages = [_template_message(message, index) for index, message in enumerate(request.messages)]
@@ -46,11 +48,11 @@ def render_prompt(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> l
         raise InvalidParameter(
             "chat_template_kwargs", f"chat_template_kwargs must not contain {', '.join(sorted(reserved))}."
         )
-    continues = _is_prefill(request.messages[-1])
+    begins, continues = _ending(request)
     return tokenizer.apply_chat_template(
         messages,
         tools=template_tools(request),
-        add_generation_prompt=not continues,
+        add_generation_prompt=begins,
         continue_final_message=continues,
         **extra,
     )
@@ -112,6 +114,24 @@ def split_prompts(request: CompletionRequest) -> list[str | list[int]]:
     if len(lists) != len(prompt) and len(ids) != len(prompt):
         raise InvalidParameter("prompt", "prompt must not mix strings, token ids and lists of token ids.")
     return [*lists]
+
+
+def _ending(request: ChatCompletionRequest) -> tuple[bool, bool]:
+    """Return whether an answer begins behind the last message, and whether that message is continued instead."""
+    begins, continues = request.add_generation_prompt, request.continue_final_message
+    is_prefill = _is_prefill(request.messages[-1])
+    if begins is None and continues is None:
+        return not is_prefill, is_prefill
+    if continues and begins:
+        raise InvalidParameter(
+            "continue_final_message", "continue_final_message is not allowed together with add_generation_prompt."
+        )
+    if continues and not is_prefill:
+        raise InvalidParameter(
+            "continue_final_message",
+            "continue_final_message needs a last message of the assistant, with text and without tool calls.",
+        )
+    return (not continues if begins is None else begins), bool(continues)
 
 
 def _is_prefill(message: Message) -> bool:

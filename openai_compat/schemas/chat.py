@@ -52,6 +52,9 @@ class ChatCompletionRequest(SamplingFields, kw_only=True):
     reasoning_effort: str | None = None
     verbosity: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
+    """Null for both: a last message of the assistant is continued, and after any other one an answer begins."""
 
     # Bookkeeping of OpenAI's platform: accepted, without effect on the answer.
     metadata: dict[str, str] | None = None

@@ -98,3 +98,13 @@ def test_strange_field_names_do_not_reach_a_header(server: Server[FakeEngine]) -
     assert response.status_code == 200
     assert response.headers["x-helix-ignored-fields"] == "?, ?, fine"
     assert "x-evil" not in response.headers
+
+
+def test_a_typing_mistake_inside_an_object_is_seen_too(server: Server[FakeEngine]) -> None:
+    response = server.chat(speculation={"dept": 1, "depth": 2}, stream=True, stream_options={"include_usages": True})
+    assert response.headers["x-helix-ignored-fields"] == "speculation.dept, stream_options.include_usages"
+
+
+def test_a_field_goes_by_the_name_it_has_on_the_wire(server: Server[FakeEngine]) -> None:
+    assert "x-helix-ignored-fields" not in server.chat(**{"speculative.n_max": 1}).headers
+    assert server.chat(speculative_n_max=1).headers["x-helix-ignored-fields"] == "speculative_n_max"

@@ -77,6 +77,37 @@ def test_a_last_assistant_message_is_continued() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "ending"),
+    [
+        ({"continue_final_message": True}, "1, 2,"),
+        ({"continue_final_message": True, "add_generation_prompt": False}, "1, 2,"),
+        ({"continue_final_message": False}, "1, 2,\nassistant: "),
+        ({"add_generation_prompt": True}, "1, 2,\nassistant: "),
+        ({"add_generation_prompt": False}, "1, 2,\n"),
+        ({"continue_final_message": None, "add_generation_prompt": None}, "1, 2,"),
+    ],
+)
+def test_who_says_how_the_prompt_ends_is_taken_at_their_word(fields: dict[str, Any], ending: str) -> None:
+    text = shown({"role": "user", "content": "Count"}, {"role": "assistant", "content": "1, 2,"}, **fields)
+    assert text == f"user: Count\nassistant: {ending}"
+
+
+@pytest.mark.parametrize(
+    ("last", "fields"),
+    [
+        ({"role": "assistant", "content": "1,"}, {"add_generation_prompt": True}),
+        ({"role": "user", "content": "1,"}, {}),
+        ({"role": "assistant", "content": ""}, {}),
+        ({"role": "assistant", "content": "1,", "tool_calls": [CALL]}, {}),
+    ],
+)
+def test_only_what_the_assistant_began_can_be_continued(last: dict[str, Any], fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        shown({"role": "user", "content": "Count"}, last, continue_final_message=True, **fields)
+    assert caught.value.param == "continue_final_message"
+
+
 def test_an_empty_last_assistant_message_asks_for_an_answer() -> None:
     assert shown({"role": "user", "content": "x"}, {"role": "assistant", "content": ""}).endswith("assistant: ")
 
