@@ -240,6 +240,7 @@ def _merge(first: RequestOutput, second: RequestOutput) -> RequestOutput:
         text=first.text + second.text,
         token_ids=first.token_ids + second.token_ids,
         logprobs=logprobs,
+        prompt_logprobs=first.prompt_logprobs,
     )
 
 

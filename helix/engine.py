@@ -14,6 +14,7 @@ from helix.model.batch import Span
 from helix.model.runner import ModelRunner
 from helix.outputs import EngineInfo, FinishReason, Generation, RequestOutput
 from helix.request import Request
+from helix.sampling.prompt_logprobs import max_prompt_logits, num_prompt_rows, take_prompt_logprobs
 from helix.sampling.sampler import Sampler, Verified
 from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest, Scheduler
@@ -53,7 +54,11 @@ class LLMEngine:
         self.block_manager = BlockManager(
             pool.num_blocks, pool.block_size, enable_prefix_caching=self.config.cache.enable_prefix_caching
         )
-        self.scheduler = Scheduler(self.config.scheduler, self.block_manager)
+        self.scheduler = Scheduler(
+            self.config.scheduler,
+            self.block_manager,
+            max_num_prompt_logits=max_prompt_logits(self.worker.target.loaded.vocab_size),
+        )
         self.sampler = Sampler(self.tokenizer.vocab_size, acceptance_rule=speculative.acceptance_rule)
         copying: list[Proposer] = [
             ForcedTokensProposer(),
@@ -101,7 +106,7 @@ class LLMEngine:
         if any(not 0 <= token_id < vocab_size for token_id in prompt_token_ids):
             raise InvalidRequestError(f"the prompt has token ids outside 0 to {vocab_size - 1}", param="prompt")
         room = info.max_model_len - num_prompt_tokens
-        if room < 1 or (params.max_tokens is not None and params.max_tokens > room):
+        if room < (0 if params.max_tokens == 0 else 1) or (params.max_tokens is not None and params.max_tokens > room):
             raise ContextLengthExceededError(
                 num_prompt_tokens=num_prompt_tokens, max_model_len=info.max_model_len, max_tokens=params.max_tokens
             )
@@ -174,6 +179,7 @@ class LLMEngine:
         drafted_s = time.perf_counter()
         spans = [_span(item, drafts.get(item.request.request_id)) for item in step.scheduled]
         logits = self.worker.target.forward(spans)
+        logits = take_prompt_logprobs(logits, step.scheduled, spans, self.tokenizer.vocab_size)
         sampled = [item for item in step.scheduled if item.catches_up]
         requests = [item.request for item in sampled]
         verified = self.sampler.verify(logits, requests, [drafts.get(request.request_id) for request in requests])
@@ -248,6 +254,9 @@ class LLMEngine:
         Accepted and drawn tokens pass the same checks in the same order as in plain decoding.
         """
         stream = self._streams[request.request_id]
+        if not request.max_tokens:
+            request.finish(FinishReason.LENGTH)
+            return stream.output([], "", 0)
         text = ""
         num_emitted = 0
         for i, token_id in enumerate(result.token_ids):
@@ -314,6 +323,9 @@ class _TextStream:
         logprobs = None
         if request.params.logprobs is not None:
             logprobs = tuple(request.output_logprobs[len(request.output_logprobs) - num_emitted :])
+        prompt_logprobs = None
+        if request.params.prompt_logprobs is not None and num_emitted == request.num_output_tokens:
+            prompt_logprobs = tuple(request.prompt_logprobs)
         return RequestOutput(
             request_id=request.request_id,
             text=text,
@@ -322,6 +334,7 @@ class _TextStream:
             finish_reason=request.finish_reason,
             stop_reason=request.stop_reason,
             metrics=request.metrics,
+            prompt_logprobs=prompt_logprobs,
         )
 
 
@@ -348,7 +361,9 @@ def _span(item: ScheduledRequest, draft: Draft | None) -> Span:
     token_ids = request.token_ids[start : start + item.num_tokens]
     if draft is not None:
         token_ids += draft.token_ids
-    num_logits = 1 + (len(draft.token_ids) if draft is not None else 0) if item.catches_up else 0
+    num_logits = num_prompt_rows(item)
+    if item.catches_up:
+        num_logits += 1 + (len(draft.token_ids) if draft is not None else 0)
     return Span(request.block_table, start, token_ids, num_logits)
 
 
@@ -387,4 +402,5 @@ def _generation(request: Request, text: str) -> Generation:
         finish_reason=request.finish_reason,
         stop_reason=request.stop_reason,
         metrics=request.metrics,
+        prompt_logprobs=tuple(request.prompt_logprobs) if request.params.prompt_logprobs is not None else None,
     )

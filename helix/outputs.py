@@ -178,6 +178,9 @@ class RequestOutput:
     aborted for that; None for end of sequence and other reasons."""
     metrics: RequestMetrics
     """Live numbers of the request; final when finish_reason is set."""
+    prompt_logprobs: tuple[TokenLogprob, ...] | None = None
+    """One entry for each prompt token but the first, which nothing stands before; in the first output of a request that
+    asked for them."""
 
     @property
     def is_finished(self) -> bool:
@@ -197,6 +200,7 @@ class Generation:
     finish_reason: FinishReason
     stop_reason: str | int | None
     metrics: RequestMetrics
+    prompt_logprobs: tuple[TokenLogprob, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

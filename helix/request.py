@@ -61,6 +61,8 @@ class Request:
         """Prompt and committed output."""
         self.output_logprobs: list[TokenLogprob] = []
         """One per output token when params.logprobs is set, else empty."""
+        self.prompt_logprobs: list[TokenLogprob] = []
+        """Of the prompt's tokens from the second on, as far as computed, when params.prompt_logprobs is set."""
         self.num_computed_tokens = 0
         """Tokens whose KV in the target pool is valid."""
         self.num_draft_computed_tokens = 0
@@ -93,6 +95,11 @@ class Request:
     def output_token_ids(self) -> list[int]:
         """A copy of the committed output."""
         return self.token_ids[self.num_prompt_tokens :]
+
+    @property
+    def needs_prompt_logits(self) -> bool:
+        """Whether the logits of prompt tokens are still to be read, so that cached KV in their place is of no use."""
+        return self.params.prompt_logprobs is not None and len(self.prompt_logprobs) < self.num_prompt_tokens - 1
 
     @property
     def is_finished(self) -> bool:

@@ -26,7 +26,7 @@ class SamplingParams:
     """
 
     max_tokens: int | None = None
-    """Most tokens to generate; None: up to the end of the context."""
+    """Most tokens to generate; None: up to the end of the context; 0: the prompt is computed, and that is all."""
     min_tokens: int = 0
     """No end of sequence and no stop token before this many tokens, unless grammar leaves nothing else."""
     temperature: float = 1.0
@@ -59,6 +59,8 @@ class SamplingParams:
     """Leave special tokens out of the text."""
     logprobs: int | None = None
     """Alternatives to report per token, 0 to 20; None: no logprobs at all."""
+    prompt_logprobs: int | None = None
+    """The same for the tokens of the prompt, all of which are computed, whatever the prefix cache holds."""
     grammar: Grammar | None = None
     """What the answer has to look like; None: anything. An answer cut by max_tokens or stop is the beginning of one."""
     speculation_depth: int | None = None
@@ -80,9 +82,10 @@ class SamplingParams:
         _check_range("presence_penalty", self.presence_penalty, -2, 2)
         _check_range("frequency_penalty", self.frequency_penalty, -2, 2)
         _check_range("repetition_penalty", self.repetition_penalty, 0.01, 100)
-        _check_range("max_tokens", self.max_tokens, 1, None)
+        _check_range("max_tokens", self.max_tokens, 0, None)
         _check_range("min_tokens", self.min_tokens, 0, None)
         _check_range("logprobs", self.logprobs, 0, MAX_LOGPROBS)
+        _check_range("prompt_logprobs", self.prompt_logprobs, 0, MAX_LOGPROBS)
         _check_range("speculation_depth", self.speculation_depth, 0, None)
         if self.max_tokens is not None and self.min_tokens > self.max_tokens:
             raise InvalidRequestError("min_tokens is larger than max_tokens", param="min_tokens")

@@ -44,6 +44,11 @@ class SchedulerOutput:
     block_copies: list[tuple[int, int]] = field(default_factory=list)
     """(source, destination) blocks to copy in every pool before the step: copy on write."""
 
+    @property
+    def num_prompt_logits(self) -> int:
+        """Rows of logits at most that are kept for prompts."""
+        return sum(item.num_tokens for item in self.scheduled if item.request.needs_prompt_logits)
+
     def __len__(self) -> int:
         return len(self.scheduled)
 
@@ -55,9 +60,13 @@ class Scheduler:
     freed and it waits at the front of the queue to be computed again (often from the prefix cache).
     """
 
-    def __init__(self, config: SchedulerConfig, block_manager: BlockManager) -> None:
+    def __init__(
+        self, config: SchedulerConfig, block_manager: BlockManager, *, max_num_prompt_logits: int | None = None
+    ) -> None:
         self.config = config
         self.block_manager = block_manager
+        self.max_num_prompt_logits = max_num_prompt_logits or config.max_num_batched_tokens
+        """Most tokens per step of requests that want the logits of their prompts, which take memory."""
         self.waiting: deque[Request] = deque()
         self.running: list[Request] = []
         self.num_preemptions = 0
@@ -141,6 +150,8 @@ class Scheduler:
             num_tokens = min(request.num_tokens - request.num_computed_tokens, budget)
             if num_tokens > 1 and output.scheduled:
                 num_tokens = min(num_tokens, config.max_num_prefill_tokens_beside_decode)
+            if request.needs_prompt_logits:
+                num_tokens = min(num_tokens, self.max_num_prompt_logits - output.num_prompt_logits)
             if num_tokens < 1:
                 continue
             while not self.block_manager.allocate(request.block_table, request.num_computed_tokens + num_tokens):
@@ -159,19 +170,26 @@ class Scheduler:
         manager = self.block_manager
         while self.waiting and len(self.running) < self.config.max_num_seqs and budget > 0:
             request = self.waiting[0]
-            num_cached = manager.acquire_prefix(request.block_table, request.token_ids, salt=request.cache_salt)
+            limit = budget
+            if output.scheduled:
+                limit = min(limit, self.config.max_num_prefill_tokens_beside_decode)
+            num_cached = 0
+            if request.needs_prompt_logits:
+                limit = min(limit, self.max_num_prompt_logits - output.num_prompt_logits)
+                if limit < 1:
+                    break
+            else:
+                num_cached = manager.acquire_prefix(request.block_table, request.token_ids, salt=request.cache_salt)
             copies: list[tuple[int, int]] | None = []
             if num_cached >= request.num_tokens:
                 # All of it is cached, yet its last token must be computed for the logits: into a copy of that block.
                 num_cached = request.num_tokens - 1
                 copies = manager.make_writable(request.block_table, num_cached, request.num_tokens)
-            num_needed = manager.num_blocks_for(request.num_tokens + 1) - len(request.block_table)
+            num_tokens = min(request.num_tokens + 1, request.num_prompt_tokens + request.max_tokens)
+            num_needed = manager.num_blocks_for(num_tokens) - len(request.block_table)
             if copies is None or num_needed > manager.num_free_blocks:
                 manager.free(request.block_table)
                 break
-            limit = budget
-            if output.scheduled:
-                limit = min(limit, self.config.max_num_prefill_tokens_beside_decode)
             num_tokens = min(request.num_tokens - num_cached, limit)
             allocated = manager.allocate(request.block_table, num_cached + num_tokens)
             assert allocated, "num_free_blocks promised these blocks"

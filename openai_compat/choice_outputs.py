@@ -19,7 +19,8 @@ class ChoiceOutputs:
     client reads slowly: the next output of a request is fetched once the last one was taken, and the engine merges.
 
     Raises:
-        InvalidParameter: There are more choices than the engine ever takes at once.
+        InvalidParameter: There are more choices than the engine ever takes at once; asked_by is the field that says
+            how many each prompt has.
         InvalidRequestError, EngineBusyError, EngineDeadError: A request was refused; none of them runs.
     """
 
@@ -30,12 +31,14 @@ class ChoiceOutputs:
         params: Sequence[SamplingParams],
         answer_id: str,
         cache_salt: str | None = None,
+        *,
+        asked_by: str = "n",
     ) -> None:
         self._engine = engine
         self._running: dict[int, str] = {}
         self._fetches: dict[asyncio.Task[RequestOutput], int] = {}
         self._outputs: list[AsyncIterator[RequestOutput]] = []
-        _check_number(len(prompts), len(params), engine.info.max_num_requests)
+        _check_number(len(prompts), len(params), engine.info.max_num_requests, asked_by)
         try:
             for prompt in prompts:
                 for choice in params:
@@ -92,12 +95,12 @@ class ChoiceOutputs:
         self._fetches[task] = index
 
 
-def _check_number(num_prompts: int, n: int, max_num_requests: int) -> None:
+def _check_number(num_prompts: int, n: int, max_num_requests: int, asked_by: str) -> None:
     """Refuse what could not run on an idle server either: waiting and asking again would never help."""
     if num_prompts * n > max_num_requests:
         raise InvalidParameter(
-            "prompt" if num_prompts > max_num_requests else "n",
-            f"The number of prompts ({num_prompts}) times n ({n}) is {num_prompts * n}; "
+            "prompt" if num_prompts > max_num_requests else asked_by,
+            f"The number of prompts ({num_prompts}) times {asked_by} ({n}) is {num_prompts * n}; "
             f"this server takes at most {max_num_requests} at once.",
         )
 

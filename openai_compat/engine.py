@@ -34,7 +34,7 @@ class ChatTokenizer(Protocol):
         """Return the ids of text."""
         ...
 
-    def decode(self, token_ids: Sequence[int]) -> str:
+    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """Return the text of ids."""
         ...
 

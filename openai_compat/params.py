@@ -62,7 +62,8 @@ def to_sampling_params(
         else:
             first = _completion_params(request, info)
     return [
-        replace(first, seed=choice_seed(first.seed, index), prediction=prediction) for index in range(request.n or 1)
+        replace(first, seed=choice_seed(first.seed, index), prediction=prediction)
+        for index in range(_num_generated(request))
     ]
 
 
@@ -72,6 +73,12 @@ def choice_seed(seed: int | None, index: int) -> int | None:
         return seed
     digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
+
+
+def _num_generated(request: ChatCompletionRequest | CompletionRequest) -> int:
+    """Return how many choices each prompt gets, shown or not."""
+    best_of = request.best_of if isinstance(request, CompletionRequest) else None
+    return best_of or request.n or 1
 
 
 @contextmanager
@@ -90,7 +97,7 @@ def named_as_sent(request: SamplingFields) -> Iterator[None]:
 def _names_as_sent(request: SamplingFields) -> dict[str, str]:
     names = dict(zip(("grammar",), [*grammar_fields(request), "tools"], strict=False))
     if not isinstance(request, ChatCompletionRequest):
-        return names | {"messages": "prompt", "prompt_token_ids": "prompt"}
+        return names | {"messages": "prompt", "prompt_token_ids": "prompt", "prompt_logprobs": "logprobs"}
     names |= {name: f"chat_template_kwargs.{name}" for name in request.chat_template_kwargs or ()}
     names |= {"logprobs": "top_logprobs", "prompt": "messages", "prompt_token_ids": "messages"}
     if request.max_completion_tokens is not None:
@@ -103,6 +110,8 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo, answer_format
     if request.top_logprobs is not None and not request.logprobs:
         raise InvalidParameter("top_logprobs", "top_logprobs is only allowed when logprobs is true.")
     max_tokens = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
+    if max_tokens == 0:
+        raise InvalidRequestError("max_tokens must be at least 1, got 0", param="max_tokens")
     return _params(
         request,
         info,
@@ -116,14 +125,21 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo, answer_format
 def _completion_params(request: CompletionRequest, info: EngineInfo) -> SamplingParams:
     _refuse(request, _REFUSED_IN_COMPLETIONS)
     n = request.n or 1
-    if request.best_of is not None and request.best_of > n:
-        raise UnsupportedParameter("best_of", f"best_of above n is not supported: {request.best_of} is more than {n}.")
-    if request.best_of is not None and request.best_of < n:
-        raise InvalidParameter("best_of", f"best_of must be at least n, got {request.best_of} for n {n}.")
-    if request.echo and request.logprobs is not None:
-        raise UnsupportedParameter("echo", "echo together with logprobs is not supported.")
-    max_tokens = COMPLETION_MAX_TOKENS if request.max_tokens is None else request.max_tokens
-    return _params(request, info, max_tokens=max_tokens, logprobs=request.logprobs, grammar=grammar_of(request))
+    best_of = n if request.best_of is None else request.best_of
+    if best_of < n:
+        raise InvalidParameter("best_of", f"best_of must be at least n, got {best_of} for n {n}.")
+    if best_of > n and request.stream:
+        raise InvalidParameter("best_of", "best_of above n is not allowed with stream: which are best is known last.")
+    return replace(
+        _params(
+            request,
+            info,
+            max_tokens=COMPLETION_MAX_TOKENS if request.max_tokens is None else request.max_tokens,
+            logprobs=_or(request.logprobs, 0) if best_of > n else request.logprobs,
+            grammar=grammar_of(request),
+        ),
+        prompt_logprobs=request.logprobs if request.echo else None,
+    )
 
 
 def _params(

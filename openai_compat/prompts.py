@@ -91,14 +91,6 @@ def encode_prompts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list
     ]
 
 
-def echoed_texts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list[str]:
-    """Return each prompt as text when the request wants it in front of the answer, else nothing."""
-    if not request.echo:
-        return []
-    prompts = split_prompts(request)
-    return [prompt if isinstance(prompt, str) else tokenizer.decode(prompt) for prompt in prompts]
-
-
 def split_prompts(request: CompletionRequest) -> list[str | list[int]]:
     """Return the prompts of a completion request: each a text, or a list of token ids."""
     prompt = request.prompt

@@ -34,14 +34,15 @@ class ByteTokenizer:
     eos_token_ids = frozenset({EOS})
     chat_template: str | None = None
 
-    def is_special(self, token_id: int) -> bool:
-        return token_id == EOS
-
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         return list(text.encode())
 
-    def decode(self, token_ids: Sequence[int]) -> str:
-        return bytes(token_id for token_id in token_ids if token_id < EOS).decode(errors="replace")
+    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        shown = [token_id for token_id in token_ids if token_id < EOS or not skip_special_tokens]
+        return b"".join(map(self.token_bytes, shown)).decode(errors="replace")
+
+    def is_special(self, token_id: int) -> bool:
+        return token_id == EOS
 
     def token_bytes(self, token_id: int) -> bytes:
         return bytes([token_id]) if token_id < EOS else b"<eos>"
@@ -171,7 +172,7 @@ class FakeEngine:
         for param, ids in (("prompt", prompt_token_ids), ("logit_bias", params.logit_bias)):
             if any(not 0 <= token_id < vocab_size for token_id in ids):
                 raise InvalidRequestError(f"{param} has token ids outside 0 to {vocab_size - 1}", param=param)
-        if len(prompt_token_ids) + (params.max_tokens or 1) > self.info.max_model_len:
+        if len(prompt_token_ids) + (1 if params.max_tokens is None else params.max_tokens) > self.info.max_model_len:
             raise ContextLengthExceededError(
                 num_prompt_tokens=len(prompt_token_ids),
                 max_model_len=self.info.max_model_len,
@@ -191,7 +192,7 @@ class FakeEngine:
         metrics = RequestMetrics(arrival_s=time.monotonic(), num_prompt_tokens=len(prompt), num_cached_tokens=1)
         metrics.scheduled_s = metrics.arrival_s
         try:
-            for number, output in enumerate(self._outputs(request_id, params, reply, metrics)):
+            for number, output in enumerate(self._outputs(request_id, prompt, params, reply, metrics)):
                 if self.failure_after == number or not self.is_alive:
                     raise EngineDeadError("the fake engine died")
                 await asyncio.sleep(self.step_s)
@@ -202,7 +203,7 @@ class FakeEngine:
             self.abort(request_id)
 
     def _outputs(
-        self, request_id: str, params: SamplingParams, reply: str, metrics: RequestMetrics
+        self, request_id: str, prompt: Sequence[int], params: SamplingParams, reply: str, metrics: RequestMetrics
     ) -> Iterator[RequestOutput]:
         """Yield the steps of a request; text and tokens end where an engine's would."""
         depth = self.info.speculation_depth if params.speculation_depth is None else params.speculation_depth
@@ -212,7 +213,8 @@ class FakeEngine:
         token_ids, shown, reason, stop_reason = _end(list(reply.encode()), params)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         per_step = self.tokens_per_step if depth else 1
-        for start in range(0, len(token_ids), per_step):
+        scored = params.prompt_logprobs
+        for start in range(0, max(1, len(token_ids)), per_step):
             ids = token_ids[start : start + per_step]
             is_last = start + per_step >= len(token_ids)
             now_s = time.monotonic()
@@ -233,6 +235,9 @@ class FakeEngine:
                 finish_reason=reason if is_last else None,
                 stop_reason=stop_reason if is_last else None,
                 metrics=metrics,
+                prompt_logprobs=(
+                    None if scored is None or start else tuple(_logprob(token, scored) for token in prompt[1:])
+                ),
             )
 
 
@@ -252,7 +257,7 @@ def _end(token_ids: list[int], params: SamplingParams) -> tuple[list[int], int, 
     ends += [
         (token_ids.index(stop) + 1, token_ids.index(stop), stop) for stop in params.stop_token_ids if stop in token_ids
     ]
-    limit = params.max_tokens or 10**6
+    limit = 10**6 if params.max_tokens is None else params.max_tokens
     if ends and min(ends)[0] <= limit:
         committed, shown, reason = min(ends)
         return token_ids[:committed], shown, FinishReason.STOP, reason

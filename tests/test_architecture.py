@@ -31,6 +31,7 @@ HELIX_LAYERS = [
         "helix.spec_decode.acceptance",
         "helix.sampling.noise",
         "helix.sampling.logits_processors",
+        "helix.sampling.logprobs",
         "helix.sampling.rows",
         "helix.kv_cache.pool",
         "helix.kernels",
@@ -43,6 +44,7 @@ HELIX_LAYERS = [
     [
         "helix.sampling.sampler",
         "helix.model.batch",
+        "helix.sampling.prompt_logprobs",
         "helix.spec_decode.ngram",
         "helix.spec_decode.predicted_output",
         "helix.spec_decode.forced_tokens",

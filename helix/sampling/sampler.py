@@ -21,9 +21,9 @@ from helix.sampling.logits_processors import (
     every_token,
     forbid_tokens,
     keep_tokens,
-    top_tokens,
     truncate,
 )
+from helix.sampling.logprobs import token_logprobs
 from helix.sampling.noise import Stream, gumbel_noise, uniform
 from helix.sampling.rows import (
     RowSpan,
@@ -262,25 +262,14 @@ def _logprobs(logits: Tensor, emitted: Sequence[tuple[RowSpan, list[int]]]) -> d
     if not emitted:
         return {}
     index = torch.tensor([span.start + j for span, token_ids in emitted for j in range(len(token_ids))])
-    chosen = torch.tensor([token_id for _, token_ids in emitted for token_id in token_ids]).to(logits.device)
-    logprobs = logits[index.to(logits.device)].log_softmax(-1)
-    values = logprobs.gather(-1, chosen.unsqueeze(-1)).squeeze(-1).tolist()
-    num_top = [span.params.logprobs or 0 for span, _ in emitted]
-    top: list[tuple[tuple[int, float], ...]] = [()] * len(values)
-    if largest := max(num_top):
-        best = top_tokens(logprobs, largest)
-        top = [
-            tuple(zip(ids, row, strict=True))
-            for ids, row in zip(best.token_ids.tolist(), best.logits.tolist(), strict=True)
-        ]
-    result: dict[int, list[TokenLogprob]] = {}
-    row = 0
-    for (span, token_ids), num in zip(emitted, num_top, strict=True):
-        result[span.start] = [
-            TokenLogprob(token_id, values[row + j], top[row + j][:num]) for j, token_id in enumerate(token_ids)
-        ]
-        row += len(token_ids)
-    return result
+    entries = iter(
+        token_logprobs(
+            logits[index.to(logits.device)],
+            [token_id for _, token_ids in emitted for token_id in token_ids],
+            [span.params.logprobs or 0 for span, token_ids in emitted for _ in token_ids],
+        )
+    )
+    return {span.start: [next(entries) for _ in token_ids] for span, token_ids in emitted}
 
 
 def _rows_of(logits: Tensor, spans: Sequence[RowSpan]) -> tuple[Tensor, Tensor]:

@@ -6,34 +6,41 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from helix import FinishReason, RequestOutput
 from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.echo import Echo
 from openai_compat.responses.answer import Answer
-from openai_compat.responses.logprobs import CompletionLogprobsBuilder, shown_logprobs
-from openai_compat.schemas.completions import Completion, CompletionChoice, CompletionLogprobs
+from openai_compat.responses.logprobs import LOWEST_LOGPROB, CompletionLogprobsBuilder, shown_logprobs
+from openai_compat.schemas.completions import Completion, CompletionChoice, CompletionLogprobs, CompletionRequest
 
 
-async def completion(answer: Answer, outputs: ChoiceOutputs, echoes: Sequence[str]) -> Completion:
-    """Return the whole answer; echoes are the texts in front of each prompt's choices, or empty."""
-    choices = _choices(answer, outputs, echoes)
+async def completion(
+    answer: Answer, outputs: ChoiceOutputs, request: CompletionRequest, echoes: Sequence[Echo]
+) -> Completion:
+    """Return the whole answer; echoes are what stands in front of each prompt's choices, or empty.
+
+    Of best_of choices the n best are shown; usage counts all of them.
+    """
+    choices = _choices(answer, outputs, request, echoes)
     while not outputs.is_finished:
         for index, output in await outputs.take():
             answer.tally.add(index, output)
             choices[index].collect(output)
     return Completion(
         **_identity(answer),
-        choices=[choice.whole for choice in choices],
+        choices=_best(choices, n=request.n or 1, best_of=request.best_of or request.n or 1),
         usage=answer.tally.usage(outputs.num_choices),
         helix=answer.tally.report(),
     )
 
 
 async def completion_chunks(
-    answer: Answer, outputs: ChoiceOutputs, echoes: Sequence[str]
+    answer: Answer, outputs: ChoiceOutputs, request: CompletionRequest, echoes: Sequence[Echo]
 ) -> AsyncIterator[Completion | None]:
     """Yield the answer in pieces, None when nothing came for a while, and the numbers with the last piece."""
-    choices = _choices(answer, outputs, echoes)
+    choices = _choices(answer, outputs, request, echoes)
     usage = None if answer.includes_usage else UNSET
     with outputs:
         while not outputs.is_finished:
@@ -61,27 +68,53 @@ def _identity(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _choices(answer: Answer, outputs: ChoiceOutputs, echoes: Sequence[str]) -> list[_Choice]:
+def _choices(
+    answer: Answer, outputs: ChoiceOutputs, request: CompletionRequest, echoes: Sequence[Echo]
+) -> list[_Choice]:
     per_prompt = outputs.num_choices // len(echoes) if echoes else 1
     return [
-        _Choice(answer, index, echoes[index // per_prompt] if echoes else "") for index in range(outputs.num_choices)
+        _Choice(answer, request, index, echoes[index // per_prompt] if echoes else None)
+        for index in range(outputs.num_choices)
     ]
+
+
+def _best(choices: Sequence[_Choice], *, n: int, best_of: int) -> list[CompletionChoice]:
+    """Return for each prompt the n of best_of choices with the highest log probability per token, best first."""
+    if best_of == n:
+        return [choice.whole for choice in choices]
+    shown: list[CompletionChoice] = []
+    for start in range(0, len(choices), best_of):
+        ranked = sorted(choices[start : start + best_of], key=lambda choice: choice.mean_logprob, reverse=True)
+        shown += [replace(choice.whole, index=len(shown) + place) for place, choice in enumerate(ranked[:n])]
+    return shown
 
 
 class _Choice:
     """One choice on its way from outputs to text."""
 
-    def __init__(self, answer: Answer, index: int, echo: str) -> None:
+    def __init__(self, answer: Answer, request: CompletionRequest, index: int, echo: Echo | None) -> None:
         self._answer = answer
         self._index = index
         self._echo = echo
-        self._logprobs = CompletionLogprobsBuilder(answer.tokenizer)
-        wants_logprobs = answer.params.logprobs is not None
-        self.whole = CompletionChoice(index=index, text="", logprobs=CompletionLogprobs() if wants_logprobs else None)
+        self._pending_echo = "" if echo is None else echo.text
+        self._logprobs = CompletionLogprobsBuilder(answer.tokenizer, skips_special=answer.params.skip_special_tokens)
+        self._wants_logprobs = request.logprobs is not None
+        self._sum_logprobs, self._num_logprobs = 0.0, 0
+        self.whole = CompletionChoice(
+            index=index, text="", logprobs=CompletionLogprobs() if self._wants_logprobs else None
+        )
         """The choice as collected so far."""
+
+    @property
+    def mean_logprob(self) -> float:
+        """Log probability per token so far, the one that ended the text included; 0 without logprobs."""
+        return self._sum_logprobs / max(1, self._num_logprobs)
 
     def collect(self, output: RequestOutput) -> None:
         """Take one output of a text that is answered as a whole."""
+        for entry in output.logprobs or ():
+            self._sum_logprobs += max(entry.logprob, LOWEST_LOGPROB)
+            self._num_logprobs += 1
         for piece in self.pieces(output):
             self.whole.text += piece.text
             self.whole.finish_reason = piece.finish_reason
@@ -91,13 +124,27 @@ class _Choice:
     def pieces(self, output: RequestOutput) -> list[CompletionChoice]:
         """Return what one output adds to a stream: text, and at last finish_reason alone."""
         pieces: list[CompletionChoice] = []
-        entries = shown_logprobs(output, self._answer.params, self._answer.tokenizer)
-        text = self._echo + output.text
-        self._echo = ""
-        if text or entries:
-            logprobs = self._logprobs.build(entries) if entries else None
+        logprobs = self._built(output) if self._wants_logprobs else None
+        text = self._pending_echo + output.text
+        self._pending_echo = ""
+        if text or logprobs is not None:
             pieces.append(CompletionChoice(index=self._index, text=text, logprobs=logprobs))
         if output.is_finished:
             reason: Literal["stop", "length"] = "length" if output.finish_reason is FinishReason.LENGTH else "stop"
             pieces.append(CompletionChoice(index=self._index, text="", finish_reason=reason))
         return pieces
+
+    def _built(self, output: RequestOutput) -> CompletionLogprobs | None:
+        """Return the lists that an output adds, None if there is nothing in them.
+
+        With an echo they cover every token that was computed, the one that ended the text too: clients that score
+        prompts count on as many entries as there are tokens.
+        """
+        if self._echo is None:
+            entries = shown_logprobs(output, self._answer.params, self._answer.tokenizer)
+            return self._logprobs.build(entries) if entries else None
+        built = CompletionLogprobs()
+        if output.prompt_logprobs is not None:
+            built = self._logprobs.echo(self._echo, output.prompt_logprobs)
+        built.extend(self._logprobs.build(output.logprobs or ()))
+        return built if built.tokens else None

@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Sequence
 
 from helix import FinishReason, RequestOutput, SamplingParams, TokenLogprob
+from openai_compat.echo import Echo
 from openai_compat.engine import ChatTokenizer
 from openai_compat.schemas.chat import ChatLogprobs, ChatTokenLogprob, TopLogprob
 from openai_compat.schemas.completions import CompletionLogprobs
@@ -50,8 +51,9 @@ def chat_logprobs(entries: Sequence[TokenLogprob], tokenizer: ChatTokenizer) -> 
 class CompletionLogprobsBuilder:
     """Builds the four parallel lists of legacy completions; remembers how much text went before."""
 
-    def __init__(self, tokenizer: ChatTokenizer) -> None:
+    def __init__(self, tokenizer: ChatTokenizer, *, skips_special: bool = True) -> None:
         self._tokenizer = tokenizer
+        self._skips_special = skips_special
         self._text_offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -59,15 +61,31 @@ class CompletionLogprobsBuilder:
         """Return the lists for the next tokens."""
         built = CompletionLogprobs()
         for entry in entries:
-            logprob = max(entry.logprob, LOWEST_LOGPROB)
-            token = self._text(entry.token_id)
-            top = {self._text(token_id): max(value, LOWEST_LOGPROB) for token_id, value in entry.top}
-            built.tokens.append(token)
-            built.token_logprobs.append(logprob)
-            built.top_logprobs.append(top | {token: logprob})
-            built.text_offset.append(self._text_offset)
-            self._text_offset += len(self._decoder.decode(self._tokenizer.token_bytes(entry.token_id)))
+            hidden = self._skips_special and self._tokenizer.is_special(entry.token_id)
+            self._append(built, entry, b"" if hidden else self._tokenizer.token_bytes(entry.token_id))
         return built
+
+    def echo(self, echo: Echo, entries: Sequence[TokenLogprob]) -> CompletionLogprobs:
+        """Return the lists for a prompt in front of the answer; entries are those of all its tokens but the first."""
+        built = CompletionLogprobs(
+            tokens=[self._text(echo.token_ids[0])], token_logprobs=[None], top_logprobs=[None], text_offset=[0]
+        )
+        self._text_offset = len(self._decoder.decode(echo.pieces[0]))
+        for entry, piece in zip(entries, echo.pieces[1:], strict=True):
+            self._append(built, entry, piece)
+        self._text_offset = len(echo.text)
+        self._decoder.reset()
+        return built
+
+    def _append(self, built: CompletionLogprobs, entry: TokenLogprob, piece: bytes) -> None:
+        logprob = max(entry.logprob, LOWEST_LOGPROB)
+        token = self._text(entry.token_id)
+        top = {self._text(token_id): max(value, LOWEST_LOGPROB) for token_id, value in entry.top}
+        built.tokens.append(token)
+        built.token_logprobs.append(logprob)
+        built.top_logprobs.append(top | {token: logprob})
+        built.text_offset.append(self._text_offset)
+        self._text_offset += len(self._decoder.decode(piece))
 
     def _text(self, token_id: int) -> str:
         """Return a token as text; part of a character as OpenAI writes it, so that no two tokens look alike."""

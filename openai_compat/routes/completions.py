@@ -12,8 +12,9 @@ from openai_compat.auth import cache_salt
 from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
+from openai_compat.echo import echoed_prompts
 from openai_compat.params import named_as_sent, to_sampling_params
-from openai_compat.prompts import echoed_texts, encode_prompts
+from openai_compat.prompts import encode_prompts
 from openai_compat.responses.completions import completion, completion_chunks
 from openai_compat.routes.dependencies import ServiceDependency
 from openai_compat.schemas.completions import CompletionRequest
@@ -35,8 +36,15 @@ class CompletionsController(Controller):
             await service.compile_grammar(params[0])
             prompts = await asyncio.to_thread(encode_prompts, body, engine.tokenizer)
             answer = service.answer("cmpl-", body, prompts, params[0])
-            outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
-        echoes = echoed_texts(body, engine.tokenizer)
+            outputs = ChoiceOutputs(
+                engine,
+                prompts,
+                params,
+                answer.id,
+                cache_salt(request, body.cache_salt),
+                asked_by="n" if body.best_of is None else "best_of",
+            )
+        echoes = await asyncio.to_thread(echoed_prompts, body, prompts, engine.tokenizer)
         if body.stream:
-            return event_stream(completion_chunks(answer, outputs, echoes), outputs, headers)
-        return json_response(await whole(request, outputs, completion(answer, outputs, echoes)), headers)
+            return event_stream(completion_chunks(answer, outputs, body, echoes), outputs, headers)
+        return json_response(await whole(request, outputs, completion(answer, outputs, body, echoes)), headers)

@@ -25,8 +25,9 @@ class CompletionLogprobs(Struct, kw_only=True):
     """Four parallel lists, one entry per token."""
 
     tokens: list[str] = []
-    token_logprobs: list[float] = []
-    top_logprobs: list[dict[str, float]] = []
+    token_logprobs: list[float | None] = []
+    """Null for the first token of an echoed prompt, which nothing stands before."""
+    top_logprobs: list[dict[str, float] | None] = []
     text_offset: list[int] = []
 
     def extend(self, other: CompletionLogprobs) -> None:

@@ -268,6 +268,72 @@ def test_legacy_completions_continue_text_and_token_ids(server: Server[AsyncEngi
         assert choice.text.startswith("".join(choice.logprobs.tokens)[:3])
 
 
+def test_a_prompt_is_scored_as_an_evaluation_harness_asks_for_it(server: Server[AsyncEngine]) -> None:
+    """The requests of lm-evaluation-harness: batches of token ids, echo, one logprob, and no or one token more.
+
+    It sums entries [context length : -1], where the last one is the generated token's.
+    """
+    encode = server.engine.tokenizer.encode
+    pairs = [("One two", " three"), ("Speculative", " decoding is fast"), ("One two", " purple")]
+    contexts = [encode(context) for context, _ in pairs]
+    prompts = [encode(context) + encode(end, add_special_tokens=False) for context, end in pairs]
+    asked: Any = {"model": MODEL, "prompt": prompts, "echo": True, "logprobs": 1, "temperature": 0, "seed": 1234}
+    answer = server.openai.completions.create(**asked, max_tokens=1)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    for choice, context, prompt in zip(answer.choices, contexts, prompts, strict=True):
+        scored: Any = choice.logprobs
+        assert len(scored.tokens) == len(scored.token_logprobs) == len(scored.text_offset) == len(prompt) + 1
+        assert scored.token_logprobs[0] is None and scored.top_logprobs[0] is None
+        for token, logprob, top in zip(
+            scored.tokens[1:], scored.token_logprobs[1:], scored.top_logprobs[1:], strict=True
+        ):
+            assert top[token] == logprob <= max(top.values()) <= 0
+        for token, start in zip(scored.tokens, scored.text_offset, strict=True):
+            assert choice.text[start:].startswith(token)
+        assert sum(scored.token_logprobs[len(context) : -1]) < 0
+    nothing_more = server.openai.completions.create(**asked, max_tokens=0)
+    for choice, whole, prompt in zip(nothing_more.choices, answer.choices, prompts, strict=True):
+        one: Any = choice.logprobs
+        other: Any = whole.logprobs
+        assert one.tokens == other.tokens[:-1] and len(one.tokens) == len(prompt)
+        assert one.token_logprobs[1:] == pytest.approx(other.token_logprobs[1:-1], abs=1e-3)
+        assert choice.text == server.engine.tokenizer.decode(prompt)
+        assert choice.finish_reason == "length"
+
+
+def test_what_the_model_writes_itself_scores_as_it_was_written(server: Server[AsyncEngine]) -> None:
+    create = server.openai.completions.create
+    written = create(model=MODEL, prompt="One two", echo=True, logprobs=1, max_tokens=6, temperature=0).choices[0]
+    other: Any = written.logprobs
+    token_ids = server.engine.tokenizer.encode("".join(other.tokens))
+    scored = create(model=MODEL, prompt=token_ids, echo=True, logprobs=1, max_tokens=0).choices[0]
+    one: Any = scored.logprobs
+    assert scored.text == written.text
+    assert one.tokens == other.tokens
+    assert one.token_logprobs[1:] == pytest.approx(other.token_logprobs[1:], abs=1e-3)
+    start = len(server.engine.tokenizer.encode("One two"))
+    for token, top in zip(one.tokens[start:], one.top_logprobs[start:], strict=True):
+        assert max(top, key=top.get) == token, "at temperature 0 every token was the likeliest"
+
+
+def test_the_best_of_several_are_the_likeliest_of_them(server: Server[AsyncEngine]) -> None:
+    asked: Any = {
+        "model": MODEL,
+        "prompt": "The weather in",
+        "seed": 3,
+        "temperature": 1.5,
+        "max_tokens": 8,
+        "logprobs": 0,
+        "extra_body": {"ignore_eos": True},
+    }
+    best = server.openai.completions.create(**asked, n=2, best_of=5)
+    drawn = server.openai.completions.create(**asked, n=5)
+    by_mean = sorted(drawn.choices, key=lambda choice: sum(choice.logprobs.token_logprobs), reverse=True)
+    assert [choice.text for choice in best.choices] == [choice.text for choice in by_mean[:2]]
+    assert [choice.index for choice in best.choices] == [0, 1]
+    assert best.usage is not None and best.usage.completion_tokens == 5 * 8
+
+
 def test_models_are_listed_and_retrieved(server: Server[AsyncEngine]) -> None:
     assert [model.id for model in server.openai.models.list()] == [MODEL]
     assert server.openai.models.retrieve(MODEL).id == MODEL

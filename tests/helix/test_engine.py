@@ -197,3 +197,23 @@ def test_a_grammar_that_leads_nowhere_ends_its_request_and_no_other(depth: int) 
     assert whole.finish_reason is FinishReason.STOP
     assert failed.text == whole.text, "the token behind the dead end is not shown"
     assert engine.stats().num_free_blocks == engine.stats().num_blocks
+
+
+def test_without_a_token_to_generate_the_prompt_is_computed_and_that_is_all() -> None:
+    engine = make_engine(MODEL)
+    request = engine.make_request([1, 2, 3], SamplingParams(max_tokens=0, prompt_logprobs=1))
+    engine.add_request(request)
+    (output,) = engine.step()
+    assert (output.text, output.token_ids, output.finish_reason) == ("", (), FinishReason.LENGTH)
+    assert output.prompt_logprobs is not None
+    assert [entry.token_id for entry in output.prompt_logprobs] == [2, 3]
+    assert (output.metrics.num_generated_tokens, output.metrics.first_token_s) == (0, None)
+    assert not engine.has_requests
+
+
+def test_prompt_logprobs_come_with_the_first_output_alone() -> None:
+    engine = make_engine(MODEL, speculation_depth=0)
+    engine.add_request(engine.make_request([1, 2, 3], SamplingParams(max_tokens=3, prompt_logprobs=0, ignore_eos=True)))
+    first, *others = [engine.step()[0] for _ in range(3)]
+    assert first.prompt_logprobs is not None and len(first.prompt_logprobs) == 2
+    assert [output.prompt_logprobs for output in others] == [None, None]

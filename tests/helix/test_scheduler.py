@@ -22,6 +22,11 @@ def _request(name: str, num_prompt_tokens: int, *, max_tokens: int = 8, depth: i
     return Request(name, prompt, SamplingParams(), seed=0, max_tokens=max_tokens, speculation_depth=depth)
 
 
+def _scoring(name: str, num_prompt_tokens: int, *, max_tokens: int = 8) -> Request:
+    prompt = list(range(1, num_prompt_tokens + 1))
+    return Request(name, prompt, SamplingParams(prompt_logprobs=0), seed=0, max_tokens=max_tokens)
+
+
 def _scheduler(num_blocks: int = 64, **config: int) -> Scheduler:
     return Scheduler(SchedulerConfig(**config), BlockManager(num_blocks, BLOCK_SIZE))
 
@@ -187,3 +192,36 @@ def test_any_walk_ends_with_every_request_served_and_every_block_free(seed: int)
     for request in requests:
         assert request.finish_reason is FinishReason.ABORT or request.num_output_tokens == request.max_tokens
     assert scheduler.block_manager.num_free_blocks == scheduler.block_manager.num_blocks
+
+
+def test_prompts_whose_logits_are_wanted_share_a_limit_of_their_own() -> None:
+    """Rows of logits take memory; prompts that keep none are not held up behind them."""
+    scheduler = Scheduler(SchedulerConfig(max_num_seqs=4), BlockManager(64, BLOCK_SIZE), max_num_prompt_logits=6)
+    scheduler.add(_scoring("a", 9))
+    scheduler.add(_scoring("b", 4))
+    assert [(item.request.request_id, item.num_tokens) for item in scheduler.schedule().scheduled] == [("a", 6)]
+    scheduler = Scheduler(SchedulerConfig(max_num_seqs=4), BlockManager(64, BLOCK_SIZE), max_num_prompt_logits=6)
+    scheduler.add(_scoring("a", 4))
+    scheduler.add(_scoring("b", 4))
+    scheduler.add(_scoring("c", 4))
+    assert [(item.request.request_id, item.num_tokens) for item in scheduler.schedule().scheduled] == [
+        ("a", 4),
+        ("b", 2),
+    ]
+
+
+def test_a_prompt_whose_logits_are_wanted_takes_nothing_from_the_prefix_cache() -> None:
+    scheduler = _scheduler()
+    for make in (_request, _request, _scoring):
+        request = make("a", 12, max_tokens=1)
+        scheduler.add(request)
+        output = scheduler.schedule()
+        taken = request.num_computed_tokens
+        _finish_step(scheduler, output)
+    assert taken == 0, "cached KV has no logits"
+
+
+def test_a_prompt_that_fills_the_pool_is_computed_when_nothing_is_to_follow() -> None:
+    scheduler = _scheduler(num_blocks=2)
+    scheduler.add(_request("a", 8, max_tokens=0))
+    assert len(scheduler.schedule()) == 1

@@ -23,7 +23,7 @@ LAYERS = [
         "structured_output",
         "choice_outputs",
     },
-    {"params"},
+    {"params", "echo"},
     {"responses"},
     {"responses_api"},
     {"service", "delivery"},

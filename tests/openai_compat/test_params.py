@@ -127,6 +127,26 @@ def test_logprobs_are_a_switch_and_a_number_in_chat_and_a_number_in_completions(
     assert complete(logprobs=0)[0].logprobs == 0
 
 
+def test_an_echo_has_the_logprobs_of_the_prompt_too() -> None:
+    assert complete(echo=True, logprobs=2) == [SamplingParams(max_tokens=16, logprobs=2, prompt_logprobs=2)]
+    assert complete(echo=True) == complete() == [SamplingParams(max_tokens=16)]
+
+
+def test_the_best_of_several_are_chosen_by_their_logprobs() -> None:
+    drawn = complete(n=2, best_of=3, seed=5)
+    assert [(params.seed, params.logprobs) for params in drawn] == [(choice_seed(5, index), 0) for index in range(3)]
+    assert complete(best_of=3, logprobs=4)[0].logprobs == 4
+    assert complete(n=2, best_of=2)[0].logprobs is None
+
+
+def test_a_completion_may_generate_nothing_and_an_answer_may_not() -> None:
+    assert complete(max_tokens=0)[0].max_tokens == 0
+    for field in ("max_tokens", "max_completion_tokens"):
+        with pytest.raises(InvalidRequestError) as caught:
+            chat(**{field: 0})
+        assert caught.value.param == field
+
+
 def test_the_first_choice_has_the_requests_seed_and_the_others_their_own() -> None:
     seeds = [params.seed for params in chat(n=4, seed=11)]
     assert seeds[0] == 11
@@ -158,7 +178,7 @@ def test_what_helix_cannot_do_is_refused_by_name(sent: dict[str, Any], param: st
 
 @pytest.mark.parametrize(
     ("sent", "param"),
-    [({"best_of": 2}, "best_of"), ({"suffix": "end"}, "suffix"), ({"echo": True, "logprobs": 1}, "echo")],
+    [({"suffix": "end"}, "suffix")],
 )
 def test_what_helix_cannot_complete_is_refused_by_name(sent: dict[str, Any], param: str) -> None:
     with pytest.raises(UnsupportedParameter) as caught:

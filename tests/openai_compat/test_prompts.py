@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from openai_compat.errors import ApiError, InvalidParameter, UnsupportedParameter
-from openai_compat.prompts import echoed_texts, encode_prediction, encode_prompts, render_prompt, template_tools
+from openai_compat.prompts import encode_prediction, encode_prompts, render_prompt, template_tools
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from tests.fakes import EOS, ByteTokenizer
@@ -159,12 +159,6 @@ def test_forms_do_not_mix(prompt: Any) -> None:
     with pytest.raises(ApiError) as caught:
         encode_prompts(completion(prompt), TOKENIZER)
     assert caught.value.param == "prompt"
-
-
-def test_echo_gives_each_prompt_back_as_text() -> None:
-    assert echoed_texts(completion(["a", "b"], echo=True), TOKENIZER) == ["a", "b"]
-    assert echoed_texts(completion([104, 105], echo=True), TOKENIZER) == ["hi"]
-    assert echoed_texts(completion("a"), TOKENIZER) == []
 
 
 @pytest.mark.parametrize(

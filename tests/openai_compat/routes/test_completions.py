@@ -100,9 +100,11 @@ def test_logprobs_are_four_parallel_lists(server: Server[FakeEngine], stream: bo
 @pytest.mark.parametrize(
     ("fields", "param", "code"),
     [
-        ({"best_of": 3}, "best_of", "unsupported_parameter"),
+        ({"best_of": 1, "n": 2}, "best_of", "invalid_value"),
+        ({"best_of": 0}, "best_of", "invalid_value"),
+        ({"best_of": 3, "stream": True}, "best_of", "invalid_value"),
+        ({"best_of": 20, "prompt": ["a"] * 11}, "best_of", "invalid_value"),
         ({"suffix": "x"}, "suffix", "unsupported_parameter"),
-        ({"echo": True, "logprobs": 1}, "echo", "unsupported_parameter"),
         ({"logprobs": 6}, "logprobs", "invalid_value"),
         ({"prompt": []}, "prompt", "invalid_value"),
         ({"prompt": ["a", 1]}, "prompt", "invalid_value"),
@@ -145,3 +147,44 @@ def test_a_completion_may_have_a_grammar_too(server: Server[FakeEngine]) -> None
     assert server.complete(guided_regex="[a-z]+").status_code == 200
     assert [grammar.text for grammar in server.engine.compiled] == ["[a-z]+"]
     assert server.complete(guided_regex="!refuse!").json()["error"]["param"] == "guided_regex"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("max_tokens", [0, 1, 3])
+def test_an_echo_is_scored_token_by_token(server: Server[FakeEngine], stream: bool, max_tokens: int) -> None:
+    response = server.complete(prompt="abé", echo=True, logprobs=2, max_tokens=max_tokens, stream=stream)
+    parts = events(response.text) if stream else [response.json()]
+    choices = [part["choices"][0] for part in parts]
+    lists = [choice["logprobs"] for choice in choices if choice["logprobs"]]
+    merged = {key: [entry for one in lists for entry in one[key]] for key in lists[0]}
+    assert "".join(choice["text"] for choice in choices) == "abé" + "You"[:max_tokens]
+    assert choices[-1]["finish_reason"] == "length"
+    assert merged["tokens"] == ["a", "b", "bytes:\\xc3", "bytes:\\xa9", *"You"[:max_tokens]]
+    assert merged["token_logprobs"] == [None] + [-0.25] * (3 + max_tokens)
+    assert merged["top_logprobs"][:2] == [None, {"b": -0.25, "a": -1.25}]
+    assert merged["text_offset"] == [0, 1, 2, 2, 3, 4, 5][: 4 + max_tokens]
+
+
+def test_the_token_that_ends_an_echoed_text_has_its_entry(server: Server[FakeEngine]) -> None:
+    """Who scores prompts drops the last entry as the generated one: without it a token of the prompt would be lost."""
+    server.engine.reply = lambda prompt, params: ""
+    choice = server.complete(prompt=[97, 98], echo=True, logprobs=1, max_tokens=1).json()["choices"][0]
+    assert choice["text"] == "ab"
+    assert choice["logprobs"]["tokens"] == ["a", "b", "<eos>"]
+    assert choice["finish_reason"] == "stop"
+
+
+def test_nothing_generated_is_an_empty_text(server: Server[FakeEngine]) -> None:
+    answer = server.openai.completions.create(model="model-1", prompt="hi", max_tokens=0, logprobs=1)
+    choice = answer.choices[0]
+    assert (choice.text, choice.finish_reason) == ("", "length")
+    assert choice.logprobs is not None and choice.logprobs.tokens == []
+    assert answer.usage is not None and answer.usage.completion_tokens == 0
+
+
+def test_usage_counts_choices_that_are_not_shown(server: Server[FakeEngine]) -> None:
+    body = server.complete(prompt=["a", "b"], n=1, best_of=3, max_tokens=4).json()
+    assert [choice["index"] for choice in body["choices"]] == [0, 1]
+    assert [choice["logprobs"] for choice in body["choices"]] == [None, None]
+    assert body["usage"]["completion_tokens"] == 2 * 3 * 4
+    assert body["usage"]["prompt_tokens"] == 2
