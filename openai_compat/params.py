@@ -35,7 +35,6 @@ _REFUSED_IN_CHAT: Mapping[str, tuple[Any, ...]] = {
     "functions": ([],),
     "function_call": ("none", "auto"),
 }
-_REFUSED_IN_COMPLETIONS: Mapping[str, tuple[Any, ...]] = {"suffix": ("",)}
 
 
 def to_sampling_params(
@@ -44,10 +43,11 @@ def to_sampling_params(
     *,
     prediction: tuple[int, ...] = (),
     answer_format: AnswerFormat = DEFAULT_FORMAT,
+    end_token_ids: tuple[int, ...] = (),
 ) -> list[SamplingParams]:
     """Return one SamplingParams per choice; all of them share the prediction, given as token ids.
 
-    answer_format is how the model writes tool calls.
+    answer_format is how the model writes tool calls; end_token_ids end the text besides what the request says.
 
     Choice 0 has the request's seed, every other one a seed derived from it, so that the same request gives the same
     choices again.
@@ -61,6 +61,7 @@ def to_sampling_params(
             first = _chat_params(request, info, answer_format)
         else:
             first = _completion_params(request, info)
+    first = replace(first, stop_token_ids=(*first.stop_token_ids, *end_token_ids))
     return [
         replace(first, seed=choice_seed(first.seed, index), prediction=prediction)
         for index in range(_num_generated(request))
@@ -123,7 +124,6 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo, answer_format
 
 
 def _completion_params(request: CompletionRequest, info: EngineInfo) -> SamplingParams:
-    _refuse(request, _REFUSED_IN_COMPLETIONS)
     n = request.n or 1
     best_of = n if request.best_of is None else request.best_of
     if best_of < n:

@@ -13,6 +13,7 @@ from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
 from openai_compat.echo import echoed_prompts
+from openai_compat.fill_in_the_middle import encode_infilling, markers_of
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.prompts import encode_prompts
 from openai_compat.responses.completions import completion, completion_chunks
@@ -31,10 +32,14 @@ class CompletionsController(Controller):
         body, headers = await read_body(request, CompletionRequest)
         service.models.check(body.model)
         engine = service.engine
-        params = to_sampling_params(body, engine.info)
+        markers = markers_of(body, engine.tokenizer)
+        params = to_sampling_params(body, engine.info, end_token_ids=() if markers is None else markers.ends)
         with named_as_sent(body):
             await service.compile_grammar(params[0])
-            prompts = await asyncio.to_thread(encode_prompts, body, engine.tokenizer)
+            if markers is None:
+                prompts = await asyncio.to_thread(encode_prompts, body, engine.tokenizer)
+            else:
+                prompts = await asyncio.to_thread(encode_infilling, body, markers, engine.tokenizer)
             answer = service.answer("cmpl-", body, prompts, params[0])
             outputs = ChoiceOutputs(
                 engine,

@@ -23,7 +23,7 @@ LAYERS = [
         "structured_output",
         "choice_outputs",
     },
-    {"params", "echo"},
+    {"params", "echo", "fill_in_the_middle"},
     {"responses"},
     {"responses_api"},
     {"service", "delivery"},

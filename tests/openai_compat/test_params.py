@@ -139,6 +139,11 @@ def test_the_best_of_several_are_chosen_by_their_logprobs() -> None:
     assert complete(n=2, best_of=2)[0].logprobs is None
 
 
+def test_tokens_that_end_a_text_besides_what_the_request_says_stop_every_choice() -> None:
+    body = msgspec.convert({"model": "m", "prompt": "hi", "stop_token_ids": [1], "n": 2}, CompletionRequest)
+    assert [params.stop_token_ids for params in to_sampling_params(body, INFO, end_token_ids=(2, 3))] == [(1, 2, 3)] * 2
+
+
 def test_a_completion_may_generate_nothing_and_an_answer_may_not() -> None:
     assert complete(max_tokens=0)[0].max_tokens == 0
     for field in ("max_tokens", "max_completion_tokens"):
@@ -174,16 +179,6 @@ def test_what_helix_cannot_do_is_refused_by_name(sent: dict[str, Any], param: st
     with pytest.raises(UnsupportedParameter) as caught:
         chat(**sent)
     assert (caught.value.param, caught.value.code, caught.value.status) == (param, "unsupported_parameter", 400)
-
-
-@pytest.mark.parametrize(
-    ("sent", "param"),
-    [({"suffix": "end"}, "suffix")],
-)
-def test_what_helix_cannot_complete_is_refused_by_name(sent: dict[str, Any], param: str) -> None:
-    with pytest.raises(UnsupportedParameter) as caught:
-        complete(**sent)
-    assert caught.value.param == param
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from openai.types import Completion
 
 from tests.fakes import FakeEngine
+from tests.openai_compat.test_fill_in_the_middle import CoderTokenizer
 from tests.servers import Server
 
 
@@ -188,3 +190,17 @@ def test_usage_counts_choices_that_are_not_shown(server: Server[FakeEngine]) -> 
     assert [choice["logprobs"] for choice in body["choices"]] == [None, None]
     assert body["usage"]["completion_tokens"] == 2 * 3 * 4
     assert body["usage"]["prompt_tokens"] == 2
+
+
+def test_a_model_that_learned_it_fills_the_middle(serve: Callable[..., Server[FakeEngine]]) -> None:
+    engine = FakeEngine(lambda prompt, params: prompt + "!")
+    engine.tokenizer = CoderTokenizer()
+    server = serve(engine)
+    answer = server.openai.completions.create(
+        model="model-1", prompt=["def f(", "x"], suffix="): pass", echo=True, max_tokens=100
+    )
+    texts = [choice.text for choice in answer.choices]
+    assert texts == [f"{p}<|fim_prefix|>{p}<|fim_suffix|>): pass<|fim_middle|>!" for p in ("def f(", "x")]
+    assert {CoderTokenizer.MARKS["<|fim_middle|>"], CoderTokenizer.MARKS["<|endoftext|>"]} <= set(
+        engine.params[0].stop_token_ids
+    )
