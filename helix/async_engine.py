@@ -241,6 +241,7 @@ def _merge(first: RequestOutput, second: RequestOutput) -> RequestOutput:
         token_ids=first.token_ids + second.token_ids,
         logprobs=logprobs,
         prompt_logprobs=first.prompt_logprobs,
+        embedding=first.embedding,
     )
 
 

@@ -11,6 +11,7 @@ from helix.config import EngineConfig
 from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.kv_cache.block_manager import BlockManager
 from helix.model.batch import Span
+from helix.model.pooling import caught_hidden_states, embedding, pool_prompts
 from helix.model.runner import ModelRunner
 from helix.outputs import EngineInfo, FinishReason, Generation, RequestOutput
 from helix.request import Request
@@ -178,7 +179,11 @@ class LLMEngine:
         drafts = self.proposer.propose(step.scheduled)
         drafted_s = time.perf_counter()
         spans = [_span(item, drafts.get(item.request.request_id)) for item in step.scheduled]
-        logits = self.worker.target.forward(spans)
+        wants_hidden_states = any(item.request.needs_hidden_states for item in step.scheduled)
+        with caught_hidden_states(self.worker.target.loaded.module, wanted=wants_hidden_states) as hidden_states:
+            logits = self.worker.target.forward(spans)
+        for states in hidden_states:
+            pool_prompts(states, step.scheduled, spans)
         logits = take_prompt_logprobs(logits, step.scheduled, spans, self.tokenizer.vocab_size)
         sampled = [item for item in step.scheduled if item.catches_up]
         requests = [item.request for item in sampled]
@@ -323,9 +328,10 @@ class _TextStream:
         logprobs = None
         if request.params.logprobs is not None:
             logprobs = tuple(request.output_logprobs[len(request.output_logprobs) - num_emitted :])
-        prompt_logprobs = None
-        if request.params.prompt_logprobs is not None and num_emitted == request.num_output_tokens:
-            prompt_logprobs = tuple(request.prompt_logprobs)
+        prompt_logprobs = pooled = None
+        if num_emitted == request.num_output_tokens:  # the first one
+            prompt_logprobs = tuple(request.prompt_logprobs) if request.params.prompt_logprobs is not None else None
+            pooled = embedding(request) if request.params.pooling is not None else None
         return RequestOutput(
             request_id=request.request_id,
             text=text,
@@ -335,6 +341,7 @@ class _TextStream:
             stop_reason=request.stop_reason,
             metrics=request.metrics,
             prompt_logprobs=prompt_logprobs,
+            embedding=pooled,
         )
 
 

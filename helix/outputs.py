@@ -181,6 +181,8 @@ class RequestOutput:
     prompt_logprobs: tuple[TokenLogprob, ...] | None = None
     """One entry for each prompt token but the first, which nothing stands before; in the first output of a request that
     asked for them."""
+    embedding: tuple[float, ...] | None = None
+    """Of the prompt, of length 1; in the first output of a request that asked for it."""
 
     @property
     def is_finished(self) -> bool:
@@ -235,3 +237,5 @@ class EngineInfo:
     """Largest difference of paged and stock logits at load, in standard deviations of the logits."""
     draft_remark: str = ""
     """What there is to know about the draft model, or why there is none where one was looked for."""
+    hidden_size: int = 0
+    """Numbers in an embedding."""

@@ -63,6 +63,9 @@ class Request:
         """One per output token when params.logprobs is set, else empty."""
         self.prompt_logprobs: list[TokenLogprob] = []
         """Of the prompt's tokens from the second on, as far as computed, when params.prompt_logprobs is set."""
+        self.hidden_sum: list[float] = []
+        """Sum of the hidden states of the prompt's first num_pooled_tokens tokens, when params.pooling is set."""
+        self.num_pooled_tokens = 0
         self.num_computed_tokens = 0
         """Tokens whose KV in the target pool is valid."""
         self.num_draft_computed_tokens = 0
@@ -98,8 +101,18 @@ class Request:
 
     @property
     def needs_prompt_logits(self) -> bool:
-        """Whether the logits of prompt tokens are still to be read, so that cached KV in their place is of no use."""
+        """Whether the logits of prompt tokens are still to be read."""
         return self.params.prompt_logprobs is not None and len(self.prompt_logprobs) < self.num_prompt_tokens - 1
+
+    @property
+    def needs_hidden_states(self) -> bool:
+        """Whether the hidden states of prompt tokens are still to be read."""
+        return self.params.pooling is not None and self.num_pooled_tokens < self.num_prompt_tokens
+
+    @property
+    def needs_whole_prompt(self) -> bool:
+        """Whether its prompt has to pass through the model, so that cached KV in its place is of no use."""
+        return self.needs_prompt_logits or self.needs_hidden_states
 
     @property
     def is_finished(self) -> bool:

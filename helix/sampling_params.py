@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from helix.config import AcceptanceRule, SpeculationMethod
 from helix.errors import InvalidRequestError
@@ -61,6 +62,8 @@ class SamplingParams:
     """Alternatives to report per token, 0 to 20; None: no logprobs at all."""
     prompt_logprobs: int | None = None
     """The same for the tokens of the prompt, all of which are computed, whatever the prefix cache holds."""
+    pooling: Literal["mean"] | None = None
+    """Report an embedding of the prompt, all of which is computed: the mean of the last layer's hidden states."""
     grammar: Grammar | None = None
     """What the answer has to look like; None: anything. An answer cut by max_tokens or stop is the beginning of one."""
     speculation_depth: int | None = None

@@ -178,7 +178,7 @@ class Scheduler:
                 limit = min(limit, self.max_num_prompt_logits - output.num_prompt_logits)
                 if limit < 1:
                     break
-            else:
+            if not request.needs_whole_prompt:
                 num_cached = manager.acquire_prefix(request.block_table, request.token_ids, salt=request.cache_salt)
             copies: list[tuple[int, int]] | None = []
             if num_cached >= request.num_tokens:

@@ -90,6 +90,7 @@ class Worker:
             prediction_depth=min(speculative.prediction_depth, speculative.max_speculation_depth),
             default_sampling_params=self.default_sampling_params,
             self_test_difference=self.self_test_difference,
+            hidden_size=int(target.loaded.module.config.get_text_config().hidden_size),  # type: ignore[union-attr, operator]
         )
 
 

@@ -19,6 +19,7 @@ from openai_compat.request_ids import add_headers, note_start
 from openai_compat.responses_api.store import ResponseStore
 from openai_compat.routes.chat import ChatController
 from openai_compat.routes.completions import CompletionsController
+from openai_compat.routes.embeddings import EmbeddingsController
 from openai_compat.routes.health import HealthController
 from openai_compat.routes.models import ModelsController
 from openai_compat.routes.responses import ResponsesController
@@ -52,6 +53,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             ChatController,
             CompletionsController,
             ResponsesController,
+            EmbeddingsController,
             ModelsController,
             HealthController,
         ],

@@ -48,8 +48,19 @@ def event_stream(
 async def whole(request: Request[Any, Any, Any], outputs: ChoiceOutputs, work: Coroutine[Any, Any, T]) -> T:
     """Return the result of work, which is cancelled when the client closes the connection first.
 
+    outputs are closed in any case.
+    """
+    try:
+        return await unless_disconnected(request, work)
+    finally:
+        outputs.close()
+
+
+async def unless_disconnected(request: Request[Any, Any, Any], work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of work, which is cancelled when the client closes the connection first.
+
     Litestar cancels streams for that reason, but leaves other handlers running. The request's body must have been
-    read. outputs are closed in any case.
+    read.
     """
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_disconnected(request))
@@ -61,7 +72,6 @@ async def whole(request: Request[Any, Any, Any], outputs: ChoiceOutputs, work: C
     finally:
         working.cancel()
         watching.cancel()
-        outputs.close()
 
 
 async def _disconnected(request: Request[Any, Any, Any]) -> None:

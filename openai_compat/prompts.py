@@ -93,18 +93,26 @@ def encode_prompts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list
 
 def split_prompts(request: CompletionRequest) -> list[str | list[int]]:
     """Return the prompts of a completion request: each a text, or a list of token ids."""
-    prompt = request.prompt
-    if prompt is None or isinstance(prompt, str):
-        return [prompt or ""]
-    if not prompt:
-        raise InvalidParameter("prompt", "prompt must not be an empty list.")
-    texts = [item for item in prompt if isinstance(item, str)]
-    if len(texts) == len(prompt):
+    return [""] if request.prompt is None else split_texts(request.prompt, "prompt")
+
+
+def split_texts(given: str | list[str | int | list[int]], param: str) -> list[str | list[int]]:
+    """Return what a field holds in one of four forms: a text, texts, the token ids of a text, or several such lists.
+
+    Raises:
+        InvalidParameter: The list is empty, or mixes forms; param is the field.
+    """
+    if isinstance(given, str):
+        return [given]
+    if not given:
+        raise InvalidParameter(param, f"{param} must not be an empty list.")
+    texts = [item for item in given if isinstance(item, str)]
+    if len(texts) == len(given):
         return [*texts]
-    ids = [item for item in prompt if isinstance(item, int)]
-    lists = [ids] if len(ids) == len(prompt) else [item for item in prompt if isinstance(item, list)]
-    if len(lists) != len(prompt) and len(ids) != len(prompt):
-        raise InvalidParameter("prompt", "prompt must not mix strings, token ids and lists of token ids.")
+    ids = [item for item in given if isinstance(item, int)]
+    lists = [ids] if len(ids) == len(given) else [item for item in given if isinstance(item, list)]
+    if len(lists) != len(given) and len(ids) != len(given):
+        raise InvalidParameter(param, f"{param} must not mix strings, token ids and lists of token ids.")
     return [*lists]
 
 

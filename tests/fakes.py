@@ -25,6 +25,8 @@ from helix import (
 
 EOS = 256
 MODEL = "fake/model-1"
+LETTERS = b"abcd"
+"""A fake embedding counts them."""
 
 
 class ByteTokenizer:
@@ -119,6 +121,7 @@ class FakeEngine:
             prediction_depth=12,
             default_sampling_params=default_sampling_params or SamplingParams(),
             self_test_difference=0.0,
+            hidden_size=len(LETTERS),
         )
         self.is_alive = False
         self.reset()
@@ -238,6 +241,7 @@ class FakeEngine:
                 prompt_logprobs=(
                     None if scored is None or start else tuple(_logprob(token, scored) for token in prompt[1:])
                 ),
+                embedding=None if params.pooling is None or start else tuple(map(float, map(prompt.count, LETTERS))),
             )
 
 

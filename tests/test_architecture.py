@@ -44,6 +44,7 @@ HELIX_LAYERS = [
     [
         "helix.sampling.sampler",
         "helix.model.batch",
+        "helix.model.pooling",
         "helix.sampling.prompt_logprobs",
         "helix.spec_decode.ngram",
         "helix.spec_decode.predicted_output",

@@ -334,6 +334,26 @@ def test_the_best_of_several_are_the_likeliest_of_them(server: Server[AsyncEngin
     assert best.usage is not None and best.usage.completion_tokens == 5 * 8
 
 
+def test_texts_are_embedded_while_others_are_answered(server: Server[AsyncEngine]) -> None:
+    """The vectors do not depend on what else the engine does, and streams go on."""
+    texts = ["The cat sat on the mat.", "A dog.", "The cat sat on the mat."]
+    alone = [server.openai.embeddings.create(model=MODEL, input=text).data[0].embedding for text in texts]
+    stream = server.openai.chat.completions.create(
+        model=MODEL, messages=QUESTION, stream=True, max_tokens=200, temperature=0
+    )
+    pieces = iter(stream)
+    next(pieces)
+    answer = server.openai.embeddings.create(model=MODEL, input=texts)
+    assert joined(pieces)
+    for one, vector in zip(answer.data, alone, strict=True):
+        assert one.embedding == pytest.approx(vector, abs=1e-4)
+        assert len(vector) == server.engine.info.hidden_size
+        assert sum(value * value for value in vector) == pytest.approx(1, abs=1e-4)
+    assert alone[0] != alone[1]
+    num_tokens = sum(len(server.engine.tokenizer.encode(text)) for text in texts)
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens == num_tokens
+
+
 def test_models_are_listed_and_retrieved(server: Server[AsyncEngine]) -> None:
     assert [model.id for model in server.openai.models.list()] == [MODEL]
     assert server.openai.models.retrieve(MODEL).id == MODEL

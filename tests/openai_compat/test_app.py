@@ -18,7 +18,7 @@ Serve = Callable[..., Server[FakeEngine]]
     ("method", "path", "status", "code"),
     [
         ("GET", "/", 404, "unknown_url"),
-        ("POST", "/v1/embeddings", 404, "unknown_url"),
+        ("POST", "/v1/moderations", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/fake/model-1", 405, "method_not_allowed"),
         ("POST", "/v1/models", 405, "method_not_allowed"),
