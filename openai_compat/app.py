@@ -10,8 +10,9 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 
+from helix import ConfigError
 from openai_compat.answer_format import answer_format_of
-from openai_compat.auth import require_api_key
+from openai_compat.auth import KeyLimit, require_api_key
 from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
 from openai_compat.errors import on_error
@@ -23,13 +24,20 @@ from openai_compat.routes.embeddings import EmbeddingsController
 from openai_compat.routes.health import HealthController
 from openai_compat.routes.models import ModelsController
 from openai_compat.routes.responses import ResponsesController
+from openai_compat.routes.tokenize import TokenizeController
 from openai_compat.served_models import ServedModels
 from openai_compat.service import Service
 
 
 def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
-    """Return the ASGI application that serves engine; it starts the engine and shuts it down."""
+    """Return the ASGI application that serves engine; it starts the engine and shuts it down.
+
+    Raises:
+        ConfigError: There is a file of keys that nobody has read, so that everybody would be let in.
+    """
     config = config or ServerConfig()
+    if config.api_key_file is not None and not config.api_key:
+        raise ConfigError("api_key_file is read by the command; give its keys as api_key")
     store = ResponseStore(config.response_store, max_bytes=config.response_store_mib * 2**20)
     service = Service(
         engine=engine,
@@ -48,6 +56,10 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             await asyncio.to_thread(engine.shutdown)
             store.close()
 
+    guards = [require_api_key(config.api_key)] if config.api_key else []
+    limit = None if config.max_requests_per_key is None else KeyLimit(config.max_requests_per_key)
+    if limit is not None:
+        guards.append(limit.guard)
     return Litestar(
         route_handlers=[
             ChatController,
@@ -55,11 +67,13 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             ResponsesController,
             EmbeddingsController,
             ModelsController,
+            TokenizeController,
             HealthController,
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
         exception_handlers={Exception: on_error},
-        guards=[require_api_key(config.api_key)] if config.api_key else [],
+        guards=guards,
+        middleware=[] if limit is None else [limit.middleware],
         before_request=note_start,
         before_send=[add_headers],
         lifespan=[engine_runs],

@@ -31,11 +31,11 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
         f"{info.kv_cache_bytes / 2**20:,.0f} MiB",
         "speculation": _speculation(info),
         "sampling": _sampling(info.default_sampling_params),
-        "API key": "none" if config.api_key is None else "required",
+        "API key": "required" if config.api_key else "none",
         "listening on": url,
     }
-    key_header = "" if config.api_key is None else ' \\\n    -H "Authorization: Bearer $HELIX_API_KEY"'
-    key = "none" if config.api_key is None else "YOUR_KEY"
+    key_header = ' \\\n    -H "Authorization: Bearer $HELIX_API_KEY"' if config.api_key else ""
+    key = "YOUR_KEY" if config.api_key else "none"
     body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "What is speculative decoding?"}}]}}'
     lines = [
         f"Helix {version}",

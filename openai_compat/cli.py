@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from helix import DEMO_MODEL, ConfigError, EngineConfig, ModelConfig, ModelLoadError
@@ -62,11 +63,28 @@ def engine_config(options: argparse.Namespace) -> EngineConfig:
 
 
 def server_config(options: argparse.Namespace) -> ServerConfig:
-    """Return the server's settings that options and the environment describe."""
+    """Return the server's settings that options, a file of keys and the environment describe.
+
+    Raises:
+        ConfigError: A setting makes no sense, or the file has no keys.
+    """
     config = from_options(ServerConfig, options)
-    if config.api_key is None:
-        config = replace(config, api_key=os.environ.get(API_KEY_VARIABLE) or None)
-    return config
+    keys = [*config.api_key, *(_keys_in(config.api_key_file) if config.api_key_file is not None else ())]
+    if not keys:
+        keys = [key.strip() for key in os.environ.get(API_KEY_VARIABLE, "").split(",") if key.strip()]
+    return replace(config, api_key=tuple(dict.fromkeys(keys)))
+
+
+def _keys_in(path: str) -> list[str]:
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(f"api_key_file {path} cannot be read: {reason}") from None
+    keys = [key for line in lines if (key := line.partition("#")[0].strip())]
+    if not keys:  # letting everybody in would be the opposite of what was meant
+        raise ConfigError(f"api_key_file {path} has no keys")
+    return keys
 
 
 def _serve(options: argparse.Namespace) -> int:

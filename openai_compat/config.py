@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from helix import ConfigError
 
@@ -17,8 +17,13 @@ class ServerConfig:
     """Address to listen on; 0.0.0.0 for every network of the machine."""
     port: int = 8000
     """Port to listen on; 0 takes a free one."""
-    api_key: str | None = None
-    """Key that clients must send as a bearer token; None: the environment variable HELIX_API_KEY, or no key."""
+    api_key: tuple[str, ...] = field(default=(), repr=False)
+    """Key that clients must send as a bearer token. Without one, and without a file of them, it is taken from the
+    environment variable HELIX_API_KEY, several separated by commas; no key at all lets everybody in."""
+    api_key_file: str | None = None
+    """File of further keys, one per line, where # begins a comment; None: no file."""
+    max_requests_per_key: int | None = None
+    """Requests that one key may have running; one more is refused as too many. None: as many as the engine takes."""
     served_model_name: tuple[str, ...] = ()
     """Names under which clients may ask for the model, besides its own; the first one is shown."""
     cors_origin: tuple[str, ...] = ()
@@ -45,10 +50,14 @@ class ServerConfig:
         ):
             if value <= 0:
                 raise ConfigError(f"{name} must be positive, got {value}")
-        if self.api_key is not None and not self.api_key.isascii():
+        if not isinstance(self.api_key, tuple):
+            raise ConfigError("api_key must be a tuple of keys")
+        if any(not key.isascii() or not key.strip() for key in self.api_key):
             raise ConfigError("api_key must consist of ASCII characters, because it travels in a header")
+        if self.max_requests_per_key is not None and self.max_requests_per_key < 1:
+            raise ConfigError(f"max_requests_per_key must be positive, got {self.max_requests_per_key}")
 
     @property
     def is_open_to_network(self) -> bool:
         """Whether other machines can reach the server without a key."""
-        return self.host not in LOOPBACK_HOSTS and not self.host.startswith("127.") and self.api_key is None
+        return self.host not in LOOPBACK_HOSTS and not self.host.startswith("127.") and not self.api_key

@@ -85,11 +85,24 @@ class AuthenticationError(ApiError):
         super().__init__(401, message, code=code, headers={"www-authenticate": "Bearer"})
 
 
+class TooManyRequests(ApiError):
+    """More at once than a client may have; one of them has to end first."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(429, message, type=RATE_LIMIT, code="rate_limit_exceeded", headers={"retry-after": "1"})
+
+
 class GenerationAborted(ApiError):
     """The engine gave a request up, because it stops or because an operator told it to."""
 
     def __init__(self) -> None:
-        super().__init__(503, "The request was aborted by the server.", type=SERVER, code="request_aborted")
+        super().__init__(
+            503,
+            "The request was aborted by the server.",
+            type=SERVER,
+            code="request_aborted",
+            headers={"retry-after": "1"},
+        )
 
 
 class GrammarFailed(ApiError):

@@ -11,6 +11,9 @@ from litestar import Request
 from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Scope
 
+OPENAI_VERSION = "2020-10-01"
+"""The one version that OpenAI's API has had."""
+
 _STARTED = "helix_started_s"
 _ACCEPTED = re.compile(rb"[\x21-\x7e]{1,128}")
 
@@ -21,7 +24,7 @@ async def note_start(request: Request[Any, Any, Any]) -> None:
 
 
 async def add_headers(message: Message, scope: Scope) -> None:
-    """Put x-request-id and openai-processing-ms on a response; a before_send hook.
+    """Put x-request-id, openai-processing-ms and openai-version on a response; a before_send hook.
 
     A client's own X-Request-Id is kept, so that its logs and the server's agree. For a stream the time is that to the
     first byte.
@@ -35,3 +38,4 @@ async def add_headers(message: Message, scope: Scope) -> None:
     headers = MutableScopeHeaders.from_message(message)
     headers["x-request-id"] = request_id
     headers["openai-processing-ms"] = str(elapsed_ms)
+    headers["openai-version"] = OPENAI_VERSION

@@ -55,7 +55,7 @@ def running_server(engine: EngineT, config: ServerConfig) -> Iterator[Server[Eng
     thread.start()
     while not runner.started:
         time.sleep(0.005)
-    server = Server(engine, f"http://127.0.0.1:{sock.getsockname()[1]}", runner, config.api_key)
+    server = Server(engine, f"http://127.0.0.1:{sock.getsockname()[1]}", runner, next(iter(config.api_key), None))
     try:
         yield server
     finally:

@@ -30,4 +30,4 @@ class HealthController(Controller):
             num_blocks=stats.num_blocks,
             num_free_blocks=stats.num_free_blocks,
         )
-        return json_response(health, status=200 if is_alive else 503)
+        return json_response(health, None if is_alive else {"retry-after": "1"}, status=200 if is_alive else 503)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from helix import ConfigError
+from openai_compat.app import create_app
 from openai_compat.config import ServerConfig
 from tests.fakes import FakeEngine
 from tests.servers import Server, running_server
@@ -75,6 +77,11 @@ def test_browsers_are_let_in_from_the_given_origins_only(serve: Serve) -> None:
     other = server.http.get("/v1/models", headers={"origin": "https://b.example"})
     assert other.headers.get("access-control-allow-origin") != "https://b.example"
     assert "access-control-allow-origin" not in serve().http.get("/health", headers=asked).headers
+
+
+def test_a_file_of_keys_that_nobody_has_read_lets_nobody_in() -> None:
+    with pytest.raises(ConfigError, match="api_key_file"):
+        create_app(FakeEngine(), ServerConfig(api_key_file="keys"))
 
 
 def test_the_engine_lives_as_long_as_the_application() -> None:

@@ -1,8 +1,10 @@
-"""A key, where there is one, is asked for everywhere but at the health check."""
+"""A key, where there are any, is asked for everywhere but at the health check, and has so many requests at a time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import openai
@@ -15,13 +17,19 @@ from tests.servers import Server, running_server
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[Server[FakeEngine]]:
-    with running_server(FakeEngine(), ServerConfig(port=0, api_key="sk-right")) as running:
+    with running_server(FakeEngine(), ServerConfig(port=0, api_key=("sk-right", "sk-second"))) as running:
         yield running
 
 
 def test_the_right_key_is_let_in(locked: Server[FakeEngine]) -> None:
     assert locked.chat().status_code == 200
     assert [model.id for model in locked.openai.models.list()] == ["fake/model-1"]
+
+
+def test_every_key_is_let_in(locked: Server[FakeEngine]) -> None:
+    for key, status in (("sk-right", 200), ("sk-second", 200), ("sk-third", 401), ("sk-right,sk-second", 401)):
+        response = httpx.get(f"{locked.url}/v1/models", headers={"authorization": f"Bearer {key}"})
+        assert response.status_code == status
 
 
 @pytest.mark.parametrize(
@@ -78,7 +86,7 @@ def test_every_key_and_every_cache_salt_is_remembered_apart(
     locked: Server[FakeEngine], serve: Callable[..., Server[FakeEngine]]
 ) -> None:
     wanted = (None, "x", "y")
-    salts = [*_salts(locked, *wanted), *_salts(serve(api_key="sk-other"), *wanted), *_salts(serve(), *wanted)]
+    salts = [*_salts(locked, *wanted), *_salts(serve(api_key=("sk-other",)), *wanted), *_salts(serve(), *wanted)]
     assert len(set(salts)) == len(salts)
     assert salts[:3] == _salts(locked, *wanted)
     assert None in salts[6:]
@@ -100,3 +108,48 @@ def test_an_empty_cache_salt_is_refused(serve: Callable[..., Server[FakeEngine]]
     for response in (serve().chat(cache_salt=""), serve().complete(cache_salt="")):
         assert response.status_code == 400
         assert response.json()["error"]["param"] == "cache_salt"
+
+
+def _as(server: Server[FakeEngine], key: str, **fields: Any) -> httpx.Response:
+    server.http.headers["authorization"] = f"Bearer {key}"
+    return server.chat(**fields)
+
+
+def test_two_keys_share_nothing_that_is_remembered(locked: Server[FakeEngine]) -> None:
+    locked.engine.cache_salts.clear()
+    for key in ("sk-right", "sk-second", "sk-right"):
+        assert _as(locked, key).status_code == 200
+    first, second, third = locked.engine.cache_salts
+    assert first == third != second
+
+
+def test_a_key_has_so_many_requests_at_a_time(serve: Callable[..., Server[FakeEngine]]) -> None:
+    server = serve(FakeEngine(step_s=0.02), api_key=("a", "b"), max_requests_per_key=1)
+    body = {"model": "model-1", "messages": [{"role": "user", "content": "x" * 2000}], "stream": True}
+    headers = {"authorization": "Bearer a"}
+    with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body, headers=headers) as stream:
+        pieces = stream.iter_bytes()
+        next(pieces)
+        refused = _as(server, "a")
+        assert refused.status_code == 429
+        assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+        assert refused.headers["retry-after"] == "1"
+        assert "Bearer" not in refused.text and "'a'" not in refused.text
+        assert server.http.get("/v1/models").status_code == 200, "asking for the models computes nothing"
+        assert _as(server, "b").status_code == 200, "another key has places of its own"
+    deadline = time.monotonic() + 20
+    while _as(server, "a").status_code == 429 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _as(server, "a").status_code == 200, "a client that leaves gives its place back"
+
+
+def test_failures_give_their_place_back(serve: Callable[..., Server[FakeEngine]]) -> None:
+    server = serve(api_key=("a",), max_requests_per_key=1)
+    for fields in ({"model": "unknown"}, {"temperature": 9}, {"n": 100, "stream": True}, {}):
+        assert _as(server, "a", **fields).status_code in (200, 400, 404)
+    assert server.http.post("/v1/chat/completions", content="{").status_code == 400
+    assert _as(server, "a").status_code == 200
+
+
+def test_keys_are_in_no_text_that_settings_turn_into() -> None:
+    assert "sk-right" not in repr(ServerConfig(api_key=("sk-right",)))

@@ -52,7 +52,7 @@ def test_the_python_lines_are_valid_python() -> None:
 
 
 def test_a_key_is_asked_for_and_not_shown() -> None:
-    text = shown(config=ServerConfig(api_key="sk-secret"))
+    text = shown(config=ServerConfig(api_key=("sk-secret",)))
     assert "sk-secret" not in text
     assert "Authorization: Bearer $HELIX_API_KEY" in text
     shlex.split(code_behind(text, "Ask from a shell:"))
@@ -60,7 +60,7 @@ def test_a_key_is_asked_for_and_not_shown() -> None:
 
 def test_an_open_door_is_warned_of() -> None:
     assert "Warning: anyone who can reach 0.0.0.0" in shown(config=ServerConfig(host="0.0.0.0"))
-    assert "Warning" not in shown(config=ServerConfig(host="0.0.0.0", api_key="k"))
+    assert "Warning" not in shown(config=ServerConfig(host="0.0.0.0", api_key=("k",)))
     assert "Warning" not in shown(config=ServerConfig(host="localhost"))
 
 

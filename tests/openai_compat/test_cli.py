@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_flags_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine.cache.enable_prefix_caching is False
     assert engine.scheduler.max_num_seqs == 4
     assert (server.host, server.port, server.served_model_name) == ("0.0.0.0", 0, ("a", "b"))
-    assert server.api_key is None
+    assert server.api_key == ()
 
 
 def test_the_built_in_model_is_the_default() -> None:
@@ -54,8 +55,30 @@ def test_the_built_in_model_is_the_default() -> None:
 
 def test_the_environment_has_the_key_and_the_flag_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELIX_API_KEY", "from-environment")
-    assert server_config(parser().parse_args(["serve"])).api_key == "from-environment"
-    assert server_config(parser().parse_args(["serve", "--api-key", "from-flag"])).api_key == "from-flag"
+    assert server_config(parser().parse_args(["serve"])).api_key == ("from-environment",)
+    assert server_config(parser().parse_args(["serve", "--api-key", "from-flag"])).api_key == ("from-flag",)
+    monkeypatch.setenv("HELIX_API_KEY", "one, two,,one")
+    assert server_config(parser().parse_args(["serve"])).api_key == ("one", "two")
+
+
+def test_a_file_has_further_keys(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("# ours\nsk-1\n\n  sk-2  # Ada's\n")
+    argv = ["serve", "--api-key-file", str(keys), "--api-key", "sk-0", "--max-requests-per-key", "4"]
+    config = server_config(parser().parse_args(argv))
+    assert config.api_key == ("sk-0", "sk-1", "sk-2")
+    assert config.max_requests_per_key == 4
+
+
+@pytest.mark.parametrize(("text", "reason"), [(None, "cannot be read"), ("# nobody\n\n", "has no keys")])
+def test_a_file_without_keys_lets_nobody_in(
+    tmp_path: Path, text: str | None, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = tmp_path / "keys"
+    if text is not None:
+        keys.write_text(text)
+    assert main(["serve", "--api-key-file", str(keys)]) == 2
+    assert reason in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ def test_every_response_has_an_id_and_a_time(server: Server[FakeEngine], path: s
     assert first.headers["x-request-id"].startswith("req_")
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
     assert int(first.headers["openai-processing-ms"]) >= 0
+    assert first.headers["openai-version"] == "2020-10-01"
 
 
 def test_streams_have_one_too(server: Server[FakeEngine]) -> None:

@@ -1,0 +1,49 @@
+"""POST /tokenize and /detokenize, in vLLM's form."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from openai_compat.schemas.messages import Message
+from openai_compat.schemas.tools import Tool
+
+
+class TokenizeRequest(Struct, kw_only=True):
+    """A text, or a conversation to be rendered in the model's template."""
+
+    model: str | None = None
+    prompt: str | None = None
+    messages: Annotated[list[Message], Meta(min_length=1)] | None = None
+    add_special_tokens: bool | None = None
+    """Null: what the tokenizer puts around a text, and nothing around a conversation."""
+    return_token_strs: bool | None = None
+    tools: list[Tool] | None = None
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+
+
+class TokenizeResponse(Struct, kw_only=True):
+    """Token ids."""
+
+    count: int
+    max_model_len: int
+    tokens: list[int]
+    token_strs: list[str] | UnsetType = UNSET
+
+
+class DetokenizeRequest(Struct, kw_only=True):
+    """Token ids."""
+
+    tokens: list[int]
+    model: str | None = None
+    skip_special_tokens: bool | None = None
+    """Null: special tokens are text as well."""
+
+
+class DetokenizeResponse(Struct, kw_only=True):
+    """Their text."""
+
+    prompt: str
