@@ -36,6 +36,8 @@ class ServerConfig:
     """SQLite file in which responses of /v1/responses are kept; None: memory, until the server stops."""
     response_store_mib: int = 256
     """Most that is kept of responses, in MiB; the least recently used ones go first."""
+    separate_reasoning: bool = True
+    """Give what a model thinks before it answers as reasoning_content, apart from the content."""
     shutdown_timeout_s: int = 30
     """How long running requests may take to finish when the server is told to stop."""
 

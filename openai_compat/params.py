@@ -119,7 +119,7 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo, answer_format
         max_tokens=max_tokens,
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         grammar=grammar_of(request, answer_format),
-        skips_special_tokens=not (answer_format.shows_special_tokens and tool_use(request)),
+        skips_special_tokens=not answer_format.shows_special_tokens(has_tools=tool_use(request) is not None),
     )
 
 

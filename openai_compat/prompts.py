@@ -150,6 +150,8 @@ def _template_message(message: Message, index: int) -> dict[str, Any]:
     if isinstance(message, AssistantMessage):
         if message.content is None and message.refusal:
             rendered["content"] = message.refusal
+        if message.reasoning_content:
+            rendered["reasoning_content"] = message.reasoning_content
         if message.tool_calls:
             rendered["tool_calls"] = [_template_call(call) for call in message.tool_calls]
     return rendered

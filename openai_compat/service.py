@@ -29,7 +29,7 @@ class Service:
     config: ServerConfig
     responses: ResponseStore
     answer_format: AnswerFormat = DEFAULT_FORMAT
-    """How the model writes tool calls."""
+    """How the model writes tool calls and what it thinks."""
 
     async def compile_grammar(self, params: SamplingParams, parts: Mapping[str, Grammar] | None = None) -> None:
         """Make the grammar of a request ready on a thread, so that a large one holds nobody else up.
@@ -54,6 +54,11 @@ class Service:
             except InvalidRequestError as error:
                 raise InvalidRequestError(str(error).replace("grammar ", f"{param} ", 1), param=param) from None
 
+    def answer_format_behind(self, prompt: Sequence[int], separate_reasoning: bool | None = None) -> AnswerFormat:
+        """Return how the answer to a prompt is to be read, with the server's setting where the request has none."""
+        splits = self.config.separate_reasoning if separate_reasoning is None else separate_reasoning
+        return self.answer_format.behind(prompt, self.engine.tokenizer, splits=splits)
+
     def answer(
         self,
         id_prefix: str,
@@ -61,6 +66,7 @@ class Service:
         prompts: Sequence[Sequence[int]],
         params: SamplingParams,
         *,
+        answer_format: AnswerFormat | None = None,
         tools: ToolUse | None = None,
         service_tier: str | UnsetType = UNSET,
     ) -> Answer:
@@ -73,7 +79,7 @@ class Service:
             tokenizer=self.engine.tokenizer,
             params=params,
             tally=Tally.of(prompts, params, self.engine.info),
-            answer_format=self.answer_format,
+            answer_format=answer_format or self.answer_format,
             tools=tools,
             includes_usage=bool(request.stream_options and request.stream_options.include_usage),
             keep_alive_s=self.config.keep_alive_s,

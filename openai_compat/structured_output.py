@@ -9,33 +9,59 @@ from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
 from openai_compat.errors import InvalidParameter, UnsupportedParameter
 from openai_compat.schemas.chat import ChatCompletionRequest, ResponseFormat
 from openai_compat.schemas.sampling import SamplingFields
-from openai_compat.tool_calls.choice import tool_use
-from openai_compat.tool_calls.grammar import calls_grammar
+from openai_compat.tool_calls.choice import ToolUse, tool_use
+from openai_compat.tool_calls.grammar import answer_grammar
 
 
 def grammar_of(request: SamplingFields, answer_format: AnswerFormat = DEFAULT_FORMAT) -> Grammar | None:
     """Return what the answer has to look like, or None for anything.
 
-    A schema of the answer holds whether it is called strict or not; one of a tool's arguments where the tool is strict
-    or a call is required.
+    What a model thinks before it answers is free. A schema of the answer holds whether it is called strict or not; one
+    of a tool's arguments where the tool is strict or a call is required.
 
     Raises:
         InvalidParameter: Several fields ask for a form, a schema is missing, or the tools make no sense.
-        UnsupportedParameter: The model may call tools as well.
+        UnsupportedParameter: The model may call tools as well, in a way that its format cannot tell apart.
         InvalidRequestError: The description is too long or no schema; param is "grammar", as the engine calls it.
     """
-    fields = grammar_fields(request)
+    form = _form(request)
     use = tool_use(request) if isinstance(request, ChatCompletionRequest) else None
+    if use is not None and form is not None:
+        _check_together(form, use, grammar_fields(request)[0], answer_format)
+    is_plain = use is None and answer_format.reasoning is None
+    if form is None and (use is None or not use.needs_grammar):
+        return None
+    if is_plain or not isinstance(request, ChatCompletionRequest):
+        return form
+    return answer_grammar(
+        use,
+        answer_format.tools,
+        answer_format.marks,
+        form=form,
+        reasoning=answer_format.reasoning,
+        is_opened=answer_format.is_opened,
+    )
+
+
+def _check_together(form: Grammar, use: ToolUse, field: str, answer_format: AnswerFormat) -> None:
+    """Refuse an answer in a form or calls where one cannot be told from the other by its beginning."""
+    layout = answer_format.tools.layout(answer_format.marks)
+    is_json = form.kind in ("json_schema", "json_object")
+    if use.is_required or (is_json and layout is not None and layout.trigger is not None):
+        return
+    raise UnsupportedParameter(
+        field,
+        f"{field} is not supported while this model may call tools; send tool_choice 'none' or 'required'.",
+    )
+
+
+def _form(request: SamplingFields) -> Grammar | None:
+    """Return what the content of the answer has to look like, or None for anything."""
+    fields = grammar_fields(request)
     if not fields:
-        if use is None or not use.needs_grammar:
-            return None
-        return calls_grammar(use, answer_format.tools, answer_format.marks)
+        return None
     if len(fields) > 1:
         raise InvalidParameter(fields[1], f"{fields[1]} is not allowed together with {fields[0]}.")
-    if use is not None:
-        raise UnsupportedParameter(
-            fields[0], f"{fields[0]} is not supported while the model may call tools; send tool_choice 'none'."
-        )
     if request.guided_json is not None:
         return Grammar.json_schema(request.guided_json)
     if request.guided_regex is not None:
@@ -52,7 +78,7 @@ def grammar_of(request: SamplingFields, answer_format: AnswerFormat = DEFAULT_FO
 def tool_grammars(request: ChatCompletionRequest) -> dict[str, Grammar]:
     """Return what grammar_of says of each tool's arguments, by the place in the request: to find out which is wrong."""
     use = tool_use(request)
-    if use is None or not use.needs_grammar:
+    if use is None or not (use.needs_grammar or grammar_fields(request)):
         return {}
     return {tool.param: Grammar.json_schema(use.enforced_parameters(tool)) for tool in use.tools}
 

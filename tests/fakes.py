@@ -155,7 +155,7 @@ class FakeEngine:
             self.aborted.append(request_id)
 
     def compile_grammar(self, grammar: Grammar) -> None:
-        if "!refuse!" in grammar.text:
+        if "!refuse!" in grammar.text or "!too hard!" in grammar.text:
             raise InvalidRequestError("grammar cannot be enforced: grammar is refused", param="grammar")
         self.compiled.append(grammar)
 

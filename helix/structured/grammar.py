@@ -80,12 +80,22 @@ class Grammar:
         """Return the language of a context-free grammar, in llguidance's variant of Lark's notation."""
         return cls("lark", text)
 
-    @classmethod
-    def json_term(cls, schema: Mapping[str, Any]) -> str:
-        """Return what stands for the documents of a schema inside a grammar in Lark's notation.
+    @property
+    def term(self) -> str:
+        """What stands for this language inside another grammar in Lark's notation."""
+        match self.kind:
+            case "json_schema" | "json_object":
+                schema = json.loads(self.text or '{"type": "object"}')
+                return f"%json {json.dumps({**schema, 'x-guidance': JSON_STYLE})}"
+            case "regex":
+                return f"/{_SLASH.sub(_escaped, self.text)}/"
+            case "lark":
+                return f"%lark {{\n{self.text}\n}}"
 
-        Raises:
-            InvalidRequestError: The schema is no JSON, or too long; param is "grammar".
-        """
-        described: Mapping[str, Any] = json.loads(cls.json_schema(schema).text)
-        return f"%json {json.dumps({**described, 'x-guidance': JSON_STYLE})}"
+
+_SLASH = re.compile(r"\\.|/|\n", re.DOTALL)
+"""An escaped character, or one that would end an expression between slashes."""
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return {"/": r"\/", "\n": r"\n", "\\\n": r"\n"}.get(found[0], found[0])

@@ -10,8 +10,10 @@ from msgspec import UNSET
 
 from helix import FinishReason, RequestOutput, TokenLogprob
 from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.reasoning import Reasoning
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.logprobs import chat_logprobs, shown_logprobs
+from openai_compat.responses.reader import AnswerReader
 from openai_compat.schemas.chat import (
     AssistantAnswer,
     ChatChoice,
@@ -80,11 +82,11 @@ class _Choice:
     def __init__(self, answer: Answer, index: int) -> None:
         self._answer = answer
         self._index = index
-        tools = answer.tools
-        self._parser = None if tools is None else answer.answer_format.tools.parser(tools.tools)
+        self._reader = AnswerReader(answer)
         self._has_role = False
         self._has_calls = False
         self._num_calls = 0
+        self._thoughts: list[str] = []
         self._texts: list[str] = []
         self._calls: list[FunctionCall] = []
         self._logprobs: list[TokenLogprob] = []
@@ -94,6 +96,8 @@ class _Choice:
         """Take one output of a message that is answered as a whole."""
         for piece in self._read(output):
             match piece:
+                case Reasoning(text=text):
+                    self._thoughts.append(text)
                 case CallStart(name=name):
                     self._calls.append(FunctionCall(name=name, arguments=""))
                 case CallArguments(text=text):
@@ -110,6 +114,7 @@ class _Choice:
             index=self._index,
             message=AssistantAnswer(
                 content=None if self._calls and not content else content,
+                reasoning_content="".join(self._thoughts) or UNSET,
                 tool_calls=[ToolCall(id=_call_id(), function=call) for call in self._calls] or UNSET,
             ),
             logprobs=chat_logprobs(self._logprobs, self._answer.tokenizer) if wants_logprobs else None,
@@ -134,9 +139,11 @@ class _Choice:
             choices.append(ChatChunkChoice(index=self._index, delta=Delta(), finish_reason=self._finish_reason))
         return choices
 
-    def _delta(self, piece: Piece) -> Delta:
+    def _delta(self, piece: Reasoning | Piece) -> Delta:
         """Return what a piece adds to the message; clients join strings, so a call's id and name come once."""
         match piece:
+            case Reasoning(text=text):
+                return Delta(reasoning_content=text)
             case CallStart(name=name):
                 function = FunctionDelta(name=name, arguments="")
                 self._num_calls += 1
@@ -148,14 +155,9 @@ class _Choice:
             case str():
                 return Delta(content=piece)
 
-    def _read(self, output: RequestOutput) -> list[Piece]:
+    def _read(self, output: RequestOutput) -> list[Reasoning | Piece]:
         """Return the pieces of an output's text and note its end."""
-        if self._parser is None:
-            pieces: list[Piece] = [output.text] if output.text else []
-        else:
-            pieces = self._parser.feed(output.text)
-            if output.is_finished:
-                pieces += self._parser.finish()
+        pieces = self._reader.read(output)
         self._has_calls = self._has_calls or any(isinstance(piece, CallStart) for piece in pieces)
         if output.finish_reason is FinishReason.LENGTH:
             self._finish_reason = "length"

@@ -25,6 +25,7 @@ class Tally:
     adaptive: bool
     acceptance: str
     _completion_tokens: int = 0
+    _reasoning_tokens: int = 0
     _metrics: dict[int, RequestMetrics] = field(default_factory=dict)
 
     @classmethod
@@ -45,6 +46,10 @@ class Tally:
         self._completion_tokens += len(output.token_ids)
         self._metrics[index] = output.metrics
 
+    def add_reasoning(self, num_tokens: int) -> None:
+        """Count tokens, added before or after, as reasoning."""
+        self._reasoning_tokens += num_tokens
+
     def usage(self, num_choices: int) -> Usage:
         """Return the tokens of all choices; a prompt's cached tokens are those its first choice found."""
         per_prompt = max(1, num_choices // len(self.prompt_lens))
@@ -57,7 +62,7 @@ class Tally:
             prompt_tokens_details=PromptTokensDetails(
                 cached_tokens=sum(metrics.num_cached_tokens for metrics in first_choices if metrics is not None)
             ),
-            completion_tokens_details=_details(self._spec()),
+            completion_tokens_details=_details(self._spec(), self._reasoning_tokens),
         )
 
     def report(self) -> HelixReport:
@@ -115,12 +120,13 @@ class Tally:
         )
 
 
-def _details(spec: SpecDecodeStats) -> CompletionTokensDetails:
-    """Return what came of the request's prediction; of ordinary speculation OpenAI's usage says nothing."""
+def _details(spec: SpecDecodeStats, reasoning_tokens: int) -> CompletionTokensDetails:
+    """Return what was reasoning and what came of the prediction; of other speculation OpenAI's usage says nothing."""
     predicted = spec.by_proposer.get("predicted")
     if predicted is None:
-        return CompletionTokensDetails()
+        return CompletionTokensDetails(reasoning_tokens=reasoning_tokens)
     return CompletionTokensDetails(
+        reasoning_tokens=reasoning_tokens,
         accepted_prediction_tokens=predicted.num_accepted_tokens,
         rejected_prediction_tokens=predicted.num_draft_tokens - predicted.num_accepted_tokens,
     )

@@ -36,15 +36,17 @@ class ChatController(Controller):
         service.models.check(body.model)
         engine = service.engine
         prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer)
-        params = to_sampling_params(body, engine.info, prediction=prediction, answer_format=service.answer_format)
         with named_as_sent(body):
-            await service.compile_grammar(params[0], tool_grammars(body))
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
+            answer_format = service.answer_format_behind(prompts[0], body.separate_reasoning)
+            params = to_sampling_params(body, engine.info, prediction=prediction, answer_format=answer_format)
+            await service.compile_grammar(params[0], tool_grammars(body))
             answer = service.answer(
                 "chatcmpl-",
                 body,
                 prompts,
                 params[0],
+                answer_format=answer_format,
                 tools=tool_use(body),
                 service_tier=UNSET if body.service_tier is None else "default",
             )

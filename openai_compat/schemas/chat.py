@@ -51,6 +51,8 @@ class ChatCompletionRequest(SamplingFields, kw_only=True):
     prediction: Prediction | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
+    separate_reasoning: bool | None = None
+    """False leaves reasoning in the content, tags and all; null is the server's setting."""
     chat_template_kwargs: dict[str, Any] | None = None
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
@@ -124,6 +126,8 @@ class AssistantAnswer(Struct, kw_only=True):
 
     role: str = "assistant"
     content: str | None
+    reasoning_content: str | UnsetType = UNSET
+    """What the model thought before it answered."""
     refusal: None = None
     tool_calls: list[ToolCall] | UnsetType = UNSET
 
@@ -159,6 +163,7 @@ class Delta(Struct, kw_only=True):
 
     role: str | UnsetType = UNSET
     content: str | UnsetType = UNSET
+    reasoning_content: str | UnsetType = UNSET
     tool_calls: list[ToolCallDelta] | UnsetType = UNSET
 
 

@@ -83,6 +83,8 @@ class AssistantMessage(Struct, kw_only=True, tag_field="role", tag="assistant"):
     content: Content | None = None
     name: str | None = None
     refusal: str | None = None
+    reasoning_content: str | None = None
+    """What it thought; templates decide whether the model sees it again."""
     tool_calls: list[MessageToolCall] | None = None
 
 

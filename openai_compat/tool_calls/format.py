@@ -41,7 +41,7 @@ class Layout:
     end: str = ""
     is_repeated: bool = False
     """Whether each call is a region of its own, and between contains the trigger."""
-    arguments: Callable[[CallableTool, Mapping[str, Any]], str] = lambda tool, schema: Grammar.json_term(schema)
+    arguments: Callable[[CallableTool, Mapping[str, Any]], str] = lambda tool, schema: Grammar.json_schema(schema).term
     """From a tool and the schema that holds for its arguments to their expression."""
     rules: Sequence[str] = ()
     """What else these expressions name."""

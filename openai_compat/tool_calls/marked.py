@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
+from openai_compat.held_back import held_back
 from openai_compat.tool_calls.json_text import CallHead, ObjectScan, open_call, whole_call
 from openai_compat.tool_calls.parser import CallArguments, CallStart, Piece
 
@@ -92,7 +93,7 @@ class MarkedCallParser:
             self._open(self._text[len(content) : start + len(marker)])
             self._text = self._text[start + len(marker) :]
             return True
-        held = 0 if is_last else max((_held_back(self._text, marker) for marker in self.markers), default=0)
+        held = 0 if is_last else max((held_back(self._text, marker) for marker in self.markers), default=0)
         cut = len(self._text) - held
         _append(pieces, self._text[:cut])
         self._text = self._text[cut:]
@@ -205,11 +206,3 @@ class JsonCallParser(MarkedCallParser):
 def _append(pieces: list[Piece], content: str) -> None:
     if content:
         pieces.append(content)
-
-
-def _held_back(text: str, marker: str) -> int:
-    """Return how many characters at the end may be the beginning of marker, white space in front of it included."""
-    longest = min(len(text), len(marker) - 1)
-    overlap = next((size for size in range(longest, 0, -1) if text.endswith(marker[:size])), 0)
-    body = text[: len(text) - overlap]
-    return overlap + len(body) - len(body.rstrip())

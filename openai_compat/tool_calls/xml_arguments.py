@@ -80,7 +80,7 @@ def arguments_expression(tool: CallableTool, schema: Mapping[str, Any]) -> str:
 def _value(tool: CallableTool, key: str, schema: Any, shared: Mapping[str, Any]) -> str:
     if not is_text(schema):
         described = {**schema, **shared} if isinstance(schema, Mapping) else {}
-        return f"{Grammar.json_term(described)} {quoted(chr(10) + '</parameter>' + chr(10))}"
+        return f"{Grammar.json_schema(described).term} {quoted(chr(10) + '</parameter>' + chr(10))}"
     if extra := schema.keys() - _SAYS_NOTHING - {"type", "enum"}:
         raise _unsupported(tool, f"{', '.join(sorted(extra))} of '{key}'")
     if "enum" not in schema:

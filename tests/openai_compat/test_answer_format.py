@@ -29,7 +29,7 @@ class MistralTokenizer(ByteTokenizer):
 def test_a_template_without_signs_and_plain_tags_are_hermes() -> None:
     answer_format = answer_format_of(ByteTokenizer())
     assert answer_format.tools.name == "hermes"
-    assert not answer_format.shows_special_tokens
+    assert not answer_format.shows_special_tokens(has_tools=True)
 
 
 def test_markers_that_are_special_tokens_are_known_by_their_ids() -> None:

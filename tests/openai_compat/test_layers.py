@@ -9,8 +9,8 @@ import openai_compat
 
 # A module may import from its own layer and those before it.
 LAYERS = [
-    {"schemas", "config", "engine"},
-    {"errors", "tool_calls"},
+    {"schemas", "config", "engine", "held_back"},
+    {"errors", "tool_calls", "reasoning"},
     {"answer_format"},
     {
         "sse",

@@ -170,7 +170,6 @@ def test_the_first_choice_has_the_requests_seed_and_the_others_their_own() -> No
         ({"moderation": {"model": "x"}}, "moderation"),
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"function_call": {"name": "f"}}, "function_call"),
-        ({"response_format": {"type": "json_object"}, "tools": [TOOL]}, "response_format"),
         ({"guided_regex": "a", "tools": [TOOL], "tool_choice": "auto"}, "guided_regex"),
         ({"tools": [TOOL, {"type": "custom", "custom": {}}]}, "tools[1].type"),
     ],

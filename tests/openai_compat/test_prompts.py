@@ -175,3 +175,17 @@ def test_a_prediction_is_encoded_as_one_text_without_special_tokens(content: Any
 
 def test_no_prediction_is_an_empty_one() -> None:
     assert encode_prediction(chat({"role": "user", "content": "?"}), TOKENIZER) == ()
+
+
+def test_earlier_reasoning_reaches_the_template() -> None:
+    shown: list[dict[str, Any]] = []
+
+    class Watching(ByteTokenizer):
+        def apply_chat_template(self, messages: list[dict[str, Any]], **kwargs: Any) -> list[int]:
+            shown.extend(messages)
+            return super().apply_chat_template(messages, **kwargs)
+
+    earlier = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."}
+    user = {"role": "user", "content": "?"}
+    render_prompt(chat(user, earlier, user), Watching())
+    assert shown[1]["reasoning_content"] == "Hm."

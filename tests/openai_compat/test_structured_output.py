@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from helix import Grammar, InvalidRequestError
-from openai_compat.errors import ApiError
+from openai_compat.answer_format import AnswerFormat
+from openai_compat.errors import ApiError, UnsupportedParameter
+from openai_compat.reasoning import THINK
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from openai_compat.structured_output import grammar_fields, grammar_of
+from openai_compat.tool_calls.llama_json import LLAMA_JSON
 
 SCHEMA = {"type": "object", "properties": {"b": {"type": "integer"}, "a": {"type": "string"}}}
 TOOL = {"type": "function", "function": {"name": "f"}}
@@ -67,7 +70,7 @@ def test_json_objects_and_text() -> None:
         ),
         ({"response_format": {"type": "json_object"}, "guided_regex": "a"}, "guided_regex"),
         ({"guided_json": {}, "guided_choice": ["a"]}, "guided_choice"),
-        ({"response_format": schema_format(), "tools": [TOOL]}, "response_format"),
+        ({"guided_regex": "a", "tools": [TOOL]}, "guided_regex"),
         ({"guided_json": "{"}, "grammar"),
         ({"guided_json": "[1]"}, "grammar"),
         ({"guided_choice": []}, "grammar"),
@@ -79,6 +82,22 @@ def test_what_makes_no_sense_is_named(fields: dict[str, Any], param: str) -> Non
         grammar_of(chat(**fields))
     assert isinstance(caught.value, ApiError | InvalidRequestError)
     assert caught.value.param == param
+
+
+def test_a_form_beside_tools_is_refused_where_a_call_looks_like_it() -> None:
+    llama = AnswerFormat(tools=LLAMA_JSON)
+    with pytest.raises(UnsupportedParameter) as caught:
+        grammar_of(chat(response_format=schema_format(), tools=[TOOL]), llama)
+    assert caught.value.param == "response_format"
+    assert grammar_of(chat(response_format=schema_format(), tools=[TOOL], tool_choice="required"), llama) is not None
+
+
+def test_a_form_stands_behind_reasoning() -> None:
+    thinking = AnswerFormat(reasoning=THINK)
+    grammar = grammar_of(chat(response_format=schema_format()), thinking)
+    assert grammar is not None and grammar.kind == "lark" and "</think>" in grammar.text
+    assert grammar_of(chat(), thinking) is None
+    assert grammar_of(complete(guided_json=SCHEMA), thinking) == Grammar.json_schema(SCHEMA)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "\u00e9"])

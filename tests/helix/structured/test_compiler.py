@@ -18,7 +18,7 @@ from helix.structured.compiler import GrammarCompiler
 from helix.structured.grammar import MAX_GRAMMAR_BYTES, Grammar
 from helix.structured.state import GrammarState
 from helix.text.tokenizer import Tokenizer
-from tests.grammars import COMPILER, TextTokenizer, allowed, ids_of
+from tests.grammars import COMPILER, END, TextTokenizer, allowed, ids_of
 from tests.helix.text.conftest import BACKENDS
 
 RECORD = {
@@ -341,7 +341,7 @@ def test_a_request_that_fills_an_automaton_by_itself_fails(monkeypatch: pytest.M
 def test_a_schema_inside_a_grammar_is_written_as_one_that_stands_alone() -> None:
     alone, inside = (
         COMPILER.compile(grammar)
-        for grammar in (Grammar.json_schema(RECORD), Grammar.lark(f"start: {Grammar.json_term(RECORD)}"))
+        for grammar in (Grammar.json_schema(RECORD), Grammar.lark(f"start: {Grammar.json_schema(RECORD).term}"))
     )
     rng = random.Random(1)
     while not alone.is_complete:
@@ -349,3 +349,22 @@ def test_a_schema_inside_a_grammar_is_written_as_one_that_stands_alone() -> None
         token_id = rng.choice(sorted(allowed(alone)))
         assert alone.accept(token_id) and inside.accept(token_id)
     assert inside.is_complete
+
+
+@pytest.mark.parametrize(
+    ("grammar", "text"),
+    [
+        (Grammar.json_object(), '{"a": [1]}'),
+        (Grammar.regex("a/b|c\\/d"), "c/d"),
+        (Grammar.regex("a\nb"), "a\nb"),
+        (Grammar.choice(["a\nb/c", "x"]), "a\nb/c"),
+        (Grammar.lark('start: "a" B\nB: /[b}]+/'), "ab}b"),
+    ],
+)
+def test_every_grammar_has_a_term_inside_another(grammar: Grammar, text: str) -> None:
+    for inside in (grammar, Grammar.lark(f'start: "<" inner ">"\ninner: {grammar.term}')):
+        state = COMPILER.compile(inside)
+        token_ids = TextTokenizer().encode(text if inside is grammar else f"<{text}>")
+        assert all(state.accept(token_id) for token_id in token_ids)
+        assert state.is_complete or END in allowed(state)
+        assert not COMPILER.compile(inside).accept(TextTokenizer().encode("?")[0])

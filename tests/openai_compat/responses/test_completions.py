@@ -11,6 +11,7 @@ from helix import RequestOutput, SamplingParams, TokenLogprob
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.config import ServerConfig
 from openai_compat.responses.completions import completion
+from openai_compat.responses_api.store import ResponseStore
 from openai_compat.schemas.completions import Completion, CompletionRequest
 from openai_compat.served_models import ServedModels
 from openai_compat.service import Service
@@ -39,7 +40,8 @@ def answered(**fields: Any) -> Completion:
     request = msgspec.convert({"model": "m", "prompt": [[1], [2]]} | fields, CompletionRequest)
     engine = Scored(lambda prompt, params: "x", tokens_per_step=10)
     engine.start()
-    service = Service(engine=engine, models=ServedModels(engine.info), config=ServerConfig())
+    models, store = ServedModels(engine.info), ResponseStore(None, max_bytes=1)
+    service = Service(engine=engine, models=models, config=ServerConfig(), responses=store)
     params = [SamplingParams(seed=seed, logprobs=0) for seed in range(request.best_of or request.n or 1)]
     prompts = [[1], [2]]
 

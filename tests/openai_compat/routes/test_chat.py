@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from tests.fakes import FakeEngine
+from tests.fakes import ByteTokenizer, FakeEngine
 from tests.servers import Server
 
 HI: Any = [{"role": "user", "content": "hi"}]
@@ -355,7 +355,7 @@ def test_arguments_cut_off_by_the_limit_are_given_as_far_as_they_came(server: Se
 
 
 def test_a_schema_that_is_refused_is_named_among_the_tools(server: Server[FakeEngine]) -> None:
-    bad = {"type": "function", "function": {"name": "bad", "parameters": {"type": "object", "not": "!refuse!"}}}
+    bad = {"type": "function", "function": {"name": "bad", "parameters": {"type": "object", "not": "!too hard!"}}}
     for stream in (False, True):
         response = server.chat(tools=[WEATHER, bad], tool_choice="required", stream=stream)
         assert response.status_code == 400
@@ -484,3 +484,58 @@ def test_a_grammar_that_is_refused_names_the_field(server: Server[FakeEngine]) -
         assert error["param"] == "response_format"
         assert error["message"] == "response_format cannot be enforced: grammar is refused"
     assert server.engine.params == []
+
+
+class ThinkTokenizer(ByteTokenizer):
+    """Of a model that reasons, and whose template opens the reasoning when it is told to."""
+
+    chat_template = "... <think> ... </think> ... <tool_call> ..."
+
+    def apply_chat_template(self, messages: list[dict[str, Any]], **kwargs: Any) -> list[int]:
+        opening = "<think>\n" if kwargs.pop("enable_thinking", False) else ""
+        return super().apply_chat_template(messages, **kwargs) + self.encode(opening)
+
+
+def thinking(serve: Serve, reply: str, **settings: Any) -> Server[FakeEngine]:
+    engine = FakeEngine(lambda prompt, params: reply)
+    engine.tokenizer = ThinkTokenizer()
+    return serve(engine, **settings)
+
+
+OPENED: Any = {"chat_template_kwargs": {"enable_thinking": True}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "fields"), [("<think>\nHm.\n</think>\n\nYes.", {}), ("Hm.\n</think>\n\nYes.", OPENED)]
+)
+def test_reasoning_is_given_apart_and_counted(serve: Serve, reply: str, fields: dict[str, Any]) -> None:
+    server = thinking(serve, reply)
+    body = server.chat(**fields).json()
+    message = body["choices"][0]["message"]
+    assert (message["reasoning_content"], message["content"]) == ("Hm.", "Yes.")
+    assert body["usage"]["completion_tokens_details"]["reasoning_tokens"] == len(reply) - len("\n\nYes.")
+    chunks = events(server.chat(stream=True, stream_options={"include_usage": True}, **fields).text)
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
+    assert "".join(delta.get("reasoning_content", "") for delta in deltas) == "Hm."
+    assert "".join(delta.get("content", "") for delta in deltas) == "Yes."
+    assert chunks[-1]["usage"] == body["usage"]
+
+
+def test_reasoning_stays_in_the_content_where_nobody_wants_it_apart(serve: Serve) -> None:
+    text = "<think>Hm.</think>Yes."
+    for server, fields in (
+        (thinking(serve, text), {"separate_reasoning": False}),
+        (thinking(serve, text, separate_reasoning=False), {}),
+    ):
+        message = server.chat(**fields).json()["choices"][0]["message"]
+        assert message["content"] == text and "reasoning_content" not in message
+    apart = thinking(serve, text, separate_reasoning=False).chat(separate_reasoning=True).json()
+    assert apart["choices"][0]["message"]["reasoning_content"] == "Hm."
+
+
+def test_calls_are_read_behind_the_reasoning_and_not_in_it(serve: Serve) -> None:
+    thought = "I might <tool_call>" + CALL_TEXT.split("<tool_call>")[1]
+    server = thinking(serve, f"<think>{thought}</think>\n\n{CALL_TEXT}")
+    message = server.chat(tools=[WEATHER]).json()["choices"][0]["message"]
+    assert (message["reasoning_content"], message["content"]) == (thought, "Let me look.")
+    assert [call["function"]["arguments"] for call in message["tool_calls"]] == ['{"city": "Graz"}']

@@ -13,7 +13,7 @@ from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.tool_calls.choice import ToolUse, tool_use
 from openai_compat.tool_calls.format import PLAIN_MARKS, ToolFormat
 from openai_compat.tool_calls.formats import tool_format_of
-from openai_compat.tool_calls.grammar import calls_grammar
+from openai_compat.tool_calls.grammar import answer_grammar
 from tests.calls import check_every_cut, parse
 from tests.grammars import END, TextTokenizer, allowed, begin
 
@@ -68,7 +68,7 @@ def use_of(**fields: Any) -> ToolUse:
 
 
 def is_answer(tool_format: ToolFormat, text: str, **fields: Any) -> bool:
-    state = begin(calls_grammar(use_of(**fields), tool_format, PLAIN_MARKS))
+    state = begin(answer_grammar(use_of(**fields), tool_format, PLAIN_MARKS))
     accepted = all(state.accept(token_id) for token_id in TextTokenizer().encode(text))
     return accepted and (state.is_complete or END in allowed(state))
 
@@ -127,7 +127,7 @@ def test_deepseek_has_tokens_with_full_width_bars_and_a_fence_in_its_third_versi
 def literals_of_a_call(tool_format: ToolFormat) -> str:
     """Return the literals of a grammar for one call of g, its arguments spelled out."""
     use = use_of(tools=[G | {"function": {"name": "f"}}], tool_choice="required", parallel_tool_calls=False)
-    rules = dict(line.split(": ", 1) for line in calls_grammar(use, tool_format, PLAIN_MARKS).text.splitlines())
+    rules = dict(line.split(": ", 1) for line in answer_grammar(use, tool_format, PLAIN_MARKS).text.splitlines())
     text = rules["start"].replace(" call ", f" {rules['call']} ").replace("arguments_0", '"{}"')
     return "".join(json.loads(term) for term in text.split() if term.startswith('"'))
 
@@ -163,7 +163,7 @@ def test_several_pythonic_calls_and_what_follows() -> None:
 
 def test_pythonic_calls_cannot_be_enforced() -> None:
     with pytest.raises(UnsupportedParameter, match="pythonic") as caught:
-        calls_grammar(use_of(tool_choice="required"), tool_format_of("[func_name1("), PLAIN_MARKS)
+        answer_grammar(use_of(tool_choice="required"), tool_format_of("[func_name1("), PLAIN_MARKS)
     assert caught.value.param == "tools"
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from helix import Grammar
+from openai_compat.reasoning import THINK, ReasoningTags
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.tool_calls.choice import tool_use
 from openai_compat.tool_calls.format import PLAIN_MARKS, Marks
-from openai_compat.tool_calls.grammar import calls_grammar
+from openai_compat.tool_calls.grammar import answer_grammar
 from openai_compat.tool_calls.hermes import HERMES
 from tests.grammars import END, MARK, TextTokenizer, allowed, begin
 
@@ -29,12 +31,20 @@ CALL_S = CALL_F.replace('"f"', '"s"')
 LOOSE = '<tool_call>\n{"name": "f", "arguments": {"x": [1]}}\n</tool_call>'
 
 
-def is_answer(text: str, marks: Marks = PLAIN_MARKS, mark: str | None = None, **fields: Any) -> bool:
+def is_answer(
+    text: str,
+    marks: Marks = PLAIN_MARKS,
+    mark: str | None = None,
+    *,
+    form: Grammar | None = None,
+    reasoning: ReasoningTags | None = None,
+    is_opened: bool = False,
+    **fields: Any,
+) -> bool:
     """Return whether text is an answer to a request; mark is the text that stands for the special token."""
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [F, G]} | fields
     use = tool_use(msgspec.convert(body, ChatCompletionRequest))
-    assert use is not None and use.needs_grammar
-    state = begin(calls_grammar(use, HERMES, marks))
+    state = begin(answer_grammar(use, HERMES, marks, form=form, reasoning=reasoning, is_opened=is_opened))
     token_ids: list[int] = []
     for number, part in enumerate(text.split(mark) if mark else [text]):
         token_ids += [MARK] * (number > 0) + TextTokenizer().encode(part)
@@ -111,3 +121,48 @@ def test_markers_that_are_special_tokens_are_no_text() -> None:
 
 def test_arguments_are_written_as_python_writes_json() -> None:
     assert not is_answer(CALL_F.replace(": ", ":"), tool_choice="required")
+
+
+FORM = Grammar.json_schema({"enum": [1, "Wien"]})
+THOUGHT = "a <tool_call> {1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("1", True),
+        ('"Wien"', True),
+        (CALL_F, True),
+        (CALL_F + "\n" + CALL_G, True),
+        ("2", False),
+        ("1" + CALL_F, False),
+    ],
+)
+def test_an_answer_is_in_form_or_a_call(text: str, is_one: bool) -> None:
+    assert is_answer(text, form=FORM) == is_one
+
+
+@pytest.mark.parametrize(
+    "fields", [{"tool_choice": "required"}, {"tools": [STRICT]}, {"form": FORM}, {"form": FORM, "tools": []}]
+)
+def test_reasoning_is_free_and_what_follows_is_not(fields: dict[str, Any]) -> None:
+    has_tools = fields.get("tools") != []
+    answer = (CALL_S if "tools" in fields else CALL_F) if has_tools else "1"
+    wrong = "1<tool_call>"
+    for lines in ("", "\n", "\n\n"):
+        opened, alone = f"{THOUGHT}</think>{lines}", f"<think>{THOUGHT}</think>{lines}"
+        assert is_answer(opened + answer, reasoning=THINK, is_opened=True, **fields)
+        assert is_answer(alone + answer, reasoning=THINK, **fields)
+        assert not is_answer(opened + wrong, reasoning=THINK, is_opened=True, **fields)
+        assert not is_answer(alone + wrong, reasoning=THINK, **fields)
+    assert is_answer(answer, reasoning=THINK, **fields), "nobody has to reason"
+    assert not is_answer(wrong, reasoning=THINK, **fields)
+    assert not is_answer(THOUGHT, reasoning=THINK, is_opened=True, **fields)
+
+
+def test_tags_that_are_special_tokens_end_the_reasoning() -> None:
+    marks = Marks({"</think>": MARK})
+    fields: dict[str, Any] = {"tool_choice": "required"}
+    text = "a </think> b#" + CALL_F
+    assert is_answer(text, marks, mark="#", reasoning=THINK, is_opened=True, **fields)
+    assert not is_answer(text.replace("#", ""), marks, reasoning=THINK, is_opened=True, **fields)

@@ -11,7 +11,7 @@ from openai_compat.errors import UnsupportedParameter
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.tool_calls.choice import ToolUse, tool_use
 from openai_compat.tool_calls.format import PLAIN_MARKS
-from openai_compat.tool_calls.grammar import calls_grammar
+from openai_compat.tool_calls.grammar import answer_grammar
 from openai_compat.tool_calls.parser import CallArguments, CallStart
 from openai_compat.tool_calls.qwen_xml import QWEN_XML, QwenXmlParser
 from tests.calls import Part, check_every_cut
@@ -108,13 +108,13 @@ def test_a_string_comes_as_it_is_written() -> None:
     ],
 )
 def test_a_required_call_satisfies_its_schema(text: str, is_one: bool) -> None:
-    state = begin(calls_grammar(use_of(tool_choice="required"), QWEN_XML, PLAIN_MARKS))
+    state = begin(answer_grammar(use_of(tool_choice="required"), QWEN_XML, PLAIN_MARKS))
     accepted = all(state.accept(token_id) for token_id in TextTokenizer().encode(text))
     assert (accepted and END in allowed(state)) == is_one
 
 
 def test_a_call_of_a_loose_tool_has_any_parameters() -> None:
-    state = begin(calls_grammar(use_of(parallel_tool_calls=False), QWEN_XML, PLAIN_MARKS))
+    state = begin(answer_grammar(use_of(parallel_tool_calls=False), QWEN_XML, PLAIN_MARKS))
     assert all(state.accept(token_id) for token_id in TextTokenizer().encode("Hi " + call(("x", "y"), ("z", ""))))
 
 
@@ -129,5 +129,5 @@ def test_a_call_of_a_loose_tool_has_any_parameters() -> None:
 )
 def test_what_tags_cannot_be_held_to_is_named(schema: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedParameter) as caught:
-        calls_grammar(use_of(schema, tool_choice="required"), QWEN_XML, PLAIN_MARKS)
+        answer_grammar(use_of(schema, tool_choice="required"), QWEN_XML, PLAIN_MARKS)
     assert caught.value.param == "tools[0].function.parameters"
