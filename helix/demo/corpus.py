@@ -25,17 +25,18 @@ GENERATORS: dict[str, Callable[[random.Random, Split], Example]] = {
     **FAMILIES,
 }
 WEIGHTS: dict[str, float] = dict.fromkeys(GENERATORS, 1.0) | {
-    "facts": 1.4,
+    "facts": 1.6,
     "small_talk": 0.8,
-    "copying": 0.8,
-    "arithmetic": 1.8,
-    "lists": 2.2,
-    "stories": 0.4,
-    "editing": 2.4,
-    "code": 0.8,
-    "extraction": 1.4,
-    "conversation": 1.5,
-    "text": 2.0,
+    "copying": 1.2,
+    "arithmetic": 2.6,
+    "lists": 2.8,
+    "stories": 0.2,
+    "editing": 2.8,
+    "code": 0.5,
+    "extraction": 0.9,
+    "conversation": 1.8,
+    "text": 3.0,
+    "tool_use": 0.8,
 }
 """How often each generator is drawn, relative to the others."""
 MAX_LEN = 768
