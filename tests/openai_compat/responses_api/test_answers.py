@@ -22,6 +22,7 @@ from tests.fakes import FakeEngine
 from tests.response_events import EVENT_TYPES, check_sequence
 
 STORE = ResponseStore(max_bytes=1)
+STORE.close()
 
 
 def run(engine: FakeEngine, keep: Keep, *, stream: bool) -> Any:

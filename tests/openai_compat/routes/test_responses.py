@@ -510,16 +510,23 @@ def test_only_what_runs_in_the_background_could_be_cancelled(server: Server[Fake
         server.openai.responses.cancel("resp_unknown")
 
 
-def test_responses_outlive_the_server_in_a_file(serve: Serve, tmp_path: Path) -> None:
+def test_responses_outlive_the_server_in_a_file_and_are_their_keys_own(serve: Serve, tmp_path: Path) -> None:
     path = str(tmp_path / "responses.db")
-    made = respond(serve(response_store=path, api_key="sk-a"))
-    again = serve(response_store=path, api_key="sk-a")
+    made = respond(serve(response_store=path, api_key=("sk-a",)))
+    again = serve(response_store=path, api_key=("sk-a", "sk-b"))
     assert again.openai.responses.retrieve(made["id"]).id == made["id"]
     assert respond(again, previous_response_id=made["id"])["status"] == "completed"
-    other = serve(response_store=path, api_key="sk-b")
+    other = again.openai.with_options(api_key="sk-b").responses
+    for ask in (other.retrieve, other.delete, other.cancel, other.input_items.list):
+        with pytest.raises(openai.NotFoundError):
+            ask(made["id"])
+    reference: Any = [{"type": "item_reference", "id": made["output"][0]["id"]}]
     with pytest.raises(openai.NotFoundError):
-        other.openai.responses.retrieve(made["id"])
-    assert refusal(other, previous_response_id=made["id"])[1] == "previous_response_not_found"
+        other.create(model="model-1", input=reference)
+    with pytest.raises(openai.BadRequestError) as refused:
+        other.create(model="model-1", input="x", previous_response_id=made["id"])
+    assert refused.value.code == "previous_response_not_found"
+    again.openai.responses.delete(made["id"])
 
 
 def test_input_tokens_are_counted_without_an_answer(server: Server[FakeEngine]) -> None:
