@@ -14,6 +14,7 @@ EVENT_TYPES: dict[str, type[BaseModel]] = {
 ITEM_ADDED, ITEM_DONE = "response.output_item.added", "response.output_item.done"
 PART_ADDED, PART_DONE = "response.content_part.added", "response.content_part.done"
 TEXT_DELTA, TEXT_DONE = "response.output_text.delta", "response.output_text.done"
+REASONING_DELTA, REASONING_DONE = "response.reasoning_text.delta", "response.reasoning_text.done"
 ARGUMENTS_DELTA, ARGUMENTS_DONE = "response.function_call_arguments.delta", "response.function_call_arguments.done"
 LAST = {"response.completed", "response.incomplete", "response.failed"}
 
@@ -67,8 +68,10 @@ def check_item(events: list[Any], item: Any) -> None:
     assert events[0]["item"]["content"] == []
     assert events[1]["part"]["text"] == ""
     deltas = [event["delta"] for event in events[2:-3]]
-    assert types == [ITEM_ADDED, PART_ADDED, *[TEXT_DELTA] * len(deltas), TEXT_DONE, PART_DONE, ITEM_DONE]
+    is_reasoning = item["type"] == "reasoning"
+    delta, done = (REASONING_DELTA, REASONING_DONE) if is_reasoning else (TEXT_DELTA, TEXT_DONE)
+    assert types == [ITEM_ADDED, PART_ADDED, *[delta] * len(deltas), done, PART_DONE, ITEM_DONE]
     assert [event["content_index"] for event in events[1:-1]] == [0] * (len(events) - 2)
     (part,) = item["content"]
     assert "".join(deltas) == events[-3]["text"] == events[-2]["part"]["text"] == part["text"]
-    assert events[-3]["logprobs"] == part["logprobs"]
+    assert events[-3].get("logprobs") == part.get("logprobs")

@@ -71,17 +71,26 @@ def read_items(input: str | Sequence[dict[str, Any]]) -> list[Item]:
 def to_messages(instructions: str | None, items: Iterable[Item]) -> list[Message]:
     """Return a conversation as chat messages.
 
-    Calls join the assistant's message in front of them, as one turn of the model. Reasoning is left out: what a model
-    thought in earlier turns is not shown to it again, which is also what chat templates do.
+    Reasoning, a message and calls that follow one another are one message of the assistant. Whether the model sees what
+    it thought in earlier turns is up to the chat template; summaries and what is encrypted say nothing to it.
     """
     messages: list[Message] = [] if instructions is None else [SystemMessage(content=instructions)]
+    thoughts = ""
     for item in items:
-        if isinstance(item, MessageItem):
-            messages.append(_message(item))
-        elif isinstance(item, FunctionCallItem):
-            _add_call(messages, item)
-        elif isinstance(item, FunctionCallOutputItem):
-            messages.append(ToolMessage(content=_content(item.output), tool_call_id=item.call_id))
+        match item:
+            case ReasoningItem():
+                thoughts += "".join(part.text for part in item.content or ())
+                continue
+            case MessageItem():
+                messages.append(_message(item))
+            case FunctionCallItem():
+                _add_call(messages, item, is_new=bool(thoughts))
+            case FunctionCallOutputItem():
+                messages.append(ToolMessage(content=_content(item.output), tool_call_id=item.call_id))
+        last = messages[-1]
+        if thoughts and isinstance(last, AssistantMessage):
+            last.reasoning_content = thoughts
+        thoughts = ""
     return messages
 
 
@@ -152,10 +161,11 @@ def _message(item: MessageItem) -> Message:
             return DeveloperMessage(content=content)
 
 
-def _add_call(messages: list[Message], item: FunctionCallItem) -> None:
+def _add_call(messages: list[Message], item: FunctionCallItem, *, is_new: bool) -> None:
+    """Put a call into the last message of the assistant, or into a new one."""
     call = MessageToolCall(id=item.call_id, function=FunctionCall(name=item.name, arguments=item.arguments))
     last = messages[-1] if messages else None
-    if isinstance(last, AssistantMessage):
+    if isinstance(last, AssistantMessage) and not is_new:
         last.tool_calls = [*(last.tool_calls or ()), call]
     else:
         messages.append(AssistantMessage(tool_calls=[call]))

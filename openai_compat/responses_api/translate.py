@@ -84,6 +84,7 @@ def to_chat_request(request: ResponsesRequest, items: Iterable[Item]) -> ChatCom
         parallel_tool_calls=request.parallel_tool_calls,
         reasoning_effort=reasoning.effort if reasoning is not None else None,
         verbosity=(text.verbosity or None) if text is not None else None,
+        separate_reasoning=request.separate_reasoning,
         chat_template_kwargs=request.chat_template_kwargs,
     )
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import msgspec
 
 from helix import FinishReason, RequestOutput, TokenLogprob
+from openai_compat.reasoning import Reasoning
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.logprobs import chat_logprobs, shown_logprobs
+from openai_compat.responses.reader import AnswerReader
 from openai_compat.responses_api.conversation import output_item_id
 from openai_compat.schemas.chat import ChatTokenLogprob
 from openai_compat.schemas.response_events import (
@@ -21,20 +23,29 @@ from openai_compat.schemas.response_events import (
     OutputItemDone,
     OutputTextDelta,
     OutputTextDone,
+    ReasoningTextDelta,
+    ReasoningTextDone,
     ResponseEvent,
 )
-from openai_compat.schemas.response_items import FunctionCallItem, ItemStatus, MessageItem, OutputItem, OutputTextPart
-from openai_compat.tool_calls.parser import CallArguments, CallStart, Piece
+from openai_compat.schemas.response_items import (
+    FunctionCallItem,
+    ItemStatus,
+    MessageItem,
+    OutputItem,
+    OutputTextPart,
+    ReasoningItem,
+    ReasoningTextPart,
+)
+from openai_compat.tool_calls.parser import CallArguments, CallStart
 
 
 class ItemWriter:
-    """Splits the text of one request into messages and calls. No event shares an object that changes later."""
+    """Splits the text of one request into items. No event shares an object that changes later."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        tools = answer.tools
-        self._parser = None if tools is None else answer.answer_format.tools.parser(tools.tools)
-        self._open: _OpenMessage | _OpenCall | None = None
+        self._reader = AnswerReader(answer)
+        self._open: _OpenReasoning | _OpenMessage | _OpenCall | None = None
         self._logprobs: list[TokenLogprob] = []  # not sent yet: tokens whose text is still held back
         self.items: list[OutputItem] = []
         """The items that are finished."""
@@ -46,30 +57,41 @@ class ItemWriter:
         self._answer.tally.add(0, output)
         self._logprobs += shown_logprobs(output, self._answer.params, self._answer.tokenizer) or ()
         events: list[ResponseEvent] = []
-        for piece in self._pieces(output):
+        for piece in self._reader.read(output):
             match piece:
                 case CallStart(name=name):
                     self._begin_call(name, events)
                 case CallArguments(text=text):
                     assert isinstance(self._open, _OpenCall), "arguments belong to the call that began last"
                     events.append(self._open.add(text))
+                case Reasoning(text=text):
+                    self._write_reasoning(text, events)
                 case str():
                     self._write_text(piece, events)
-        if isinstance(self._open, _OpenCall):
-            self._logprobs.clear()  # tokens of a call are part of no text
+        if isinstance(self._open, _OpenCall | _OpenReasoning):
+            self._logprobs.clear()  # of tokens that are part of no message
         if output.is_finished:
             self.is_cut = output.finish_reason is FinishReason.LENGTH
-            if not self.items and self._open is None:
+            if not self._has_answer and not (self.is_cut and self._open):
                 self._write_text("", events)  # an answer of nothing is an empty message
             if isinstance(self._open, _OpenMessage):
                 self._open.logprobs += self._take_logprobs()  # of tokens whose text never came
             self._close("incomplete" if self.is_cut else "completed", events)
         return events
 
-    def _pieces(self, output: RequestOutput) -> list[Piece]:
-        if self._parser is None:
-            return [output.text] if output.text else []
-        return self._parser.feed(output.text) + (self._parser.finish() if output.is_finished else [])
+    @property
+    def _has_answer(self) -> bool:
+        """Whether there is a message or a call, be it unfinished."""
+        has_items = any(not isinstance(item, ReasoningItem) for item in self.items)
+        return has_items or isinstance(self._open, _OpenMessage | _OpenCall)
+
+    def _write_reasoning(self, text: str, events: list[ResponseEvent]) -> None:
+        reasoning = self._open
+        if not isinstance(reasoning, _OpenReasoning):
+            self._close("completed", events)
+            self._open = reasoning = _OpenReasoning(self._answer.id, len(self.items))
+            events += reasoning.begin()
+        events.append(reasoning.add(text))
 
     def _write_text(self, text: str, events: list[ResponseEvent]) -> None:
         message = self._open
@@ -128,6 +150,36 @@ class _OpenMessage:
             OutputTextDone(
                 output_index=self._index, item_id=self._id, content_index=0, text=part.text, logprobs=self.logprobs
             ),
+            ContentPartDone(output_index=self._index, item_id=self._id, content_index=0, part=part),
+            OutputItemDone(output_index=self._index, item=item),
+        ]
+
+
+class _OpenReasoning:
+    """Reasoning of one part that is being written."""
+
+    def __init__(self, response_id: str, output_index: int) -> None:
+        self._index = output_index
+        self._id = output_item_id(ReasoningItem, response_id, output_index)
+        self._texts: list[str] = []
+
+    def begin(self) -> Sequence[ResponseEvent]:
+        item = ReasoningItem(id=self._id, status="in_progress", content=[])
+        part = ReasoningTextPart(text="")
+        return [
+            OutputItemAdded(output_index=self._index, item=item),
+            ContentPartAdded(output_index=self._index, item_id=self._id, content_index=0, part=part),
+        ]
+
+    def add(self, text: str) -> ResponseEvent:
+        self._texts.append(text)
+        return ReasoningTextDelta(output_index=self._index, item_id=self._id, content_index=0, delta=text)
+
+    def end(self, status: ItemStatus) -> tuple[ReasoningItem, Sequence[ResponseEvent]]:
+        part = ReasoningTextPart(text="".join(self._texts))
+        item = ReasoningItem(id=self._id, status=status, content=[part])
+        return item, [
+            ReasoningTextDone(output_index=self._index, item_id=self._id, content_index=0, text=part.text),
             ContentPartDone(output_index=self._index, item_id=self._id, content_index=0, part=part),
             OutputItemDone(output_index=self._index, item=item),
         ]

@@ -53,10 +53,13 @@ class ResponsesController(Controller):
         items = read_items(await own.resolved(body.input, before))
         chat = to_chat_request(body, [*before, *items])
         with named_as_sent_to_responses(), named_as_sent(chat):
-            params = to_sampling_params(chat, engine.info, answer_format=service.answer_format)
-            await service.compile_grammar(params[0], tool_grammars(chat))
             prompts = [await asyncio.to_thread(_render, body, chat, engine)]
-            answer = service.answer("resp_", chat, prompts, params[0], tools=tool_use(chat))
+            answer_format = service.answer_format_behind(prompts[0], body.separate_reasoning)
+            params = to_sampling_params(chat, engine.info, answer_format=answer_format)
+            await service.compile_grammar(params[0], tool_grammars(chat))
+            answer = service.answer(
+                "resp_", chat, prompts, params[0], answer_format=answer_format, tools=tool_use(chat)
+            )
             outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
 
         async def keep(ended: ResponseObject) -> None:

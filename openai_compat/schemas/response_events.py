@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from openai_compat.schemas.chat import ChatTokenLogprob
-from openai_compat.schemas.response_items import OutputItem, OutputTextPart
+from openai_compat.schemas.response_items import OutputItem, OutputTextPart, ReasoningTextPart
 from openai_compat.schemas.responses import ResponseObject
 
 
@@ -61,15 +61,15 @@ class _OfPart(_OfItem, kw_only=True):
 
 
 class ContentPartAdded(_OfPart, kw_only=True, tag_field="type", tag="response.content_part.added"):
-    """A part of a message begins, empty."""
+    """A part of a message or of reasoning begins, empty."""
 
-    part: OutputTextPart
+    part: OutputTextPart | ReasoningTextPart
 
 
 class ContentPartDone(_OfPart, kw_only=True, tag_field="type", tag="response.content_part.done"):
-    """A part of a message ends, with everything in it."""
+    """A part of a message or of reasoning ends, with everything in it."""
 
-    part: OutputTextPart
+    part: OutputTextPart | ReasoningTextPart
 
 
 class OutputTextDelta(_OfPart, kw_only=True, tag_field="type", tag="response.output_text.delta"):
@@ -84,6 +84,18 @@ class OutputTextDone(_OfPart, kw_only=True, tag_field="type", tag="response.outp
 
     text: str
     logprobs: list[ChatTokenLogprob]
+
+
+class ReasoningTextDelta(_OfPart, kw_only=True, tag_field="type", tag="response.reasoning_text.delta"):
+    """More reasoning."""
+
+    delta: str
+
+
+class ReasoningTextDone(_OfPart, kw_only=True, tag_field="type", tag="response.reasoning_text.done"):
+    """All text of a part of reasoning."""
+
+    text: str
 
 
 class FunctionCallArgumentsDelta(_OfItem, kw_only=True, tag_field="type", tag="response.function_call_arguments.delta"):

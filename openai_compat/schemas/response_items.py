@@ -45,6 +45,18 @@ class InputAudioPart(Struct, kw_only=True, tag_field="type", tag="input_audio"):
     """A recording, which Helix refuses."""
 
 
+class ReasoningTextPart(Struct, kw_only=True, tag_field="type", tag="reasoning_text"):
+    """What a model thought, word for word."""
+
+    text: str
+
+
+class SummaryTextPart(Struct, kw_only=True, tag_field="type", tag="summary_text"):
+    """What somebody made of it."""
+
+    text: str
+
+
 ItemPart = InputTextPart | OutputTextPart | OutputRefusalPart | InputImagePart | InputFilePart | InputAudioPart
 
 
@@ -78,15 +90,16 @@ class FunctionCallOutputItem(_Item, kw_only=True, tag_field="type", tag="functio
 
 
 class ReasoningItem(_Item, kw_only=True, tag_field="type", tag="reasoning"):
-    """What a model thought before it answered; see responses_api.conversation for what becomes of it."""
+    """What a model thought before it answered."""
 
-    summary: list[Any] = []
-    content: list[Any] | UnsetType | None = UNSET
+    summary: list[SummaryTextPart] = []
+    content: list[ReasoningTextPart] | UnsetType | None = UNSET
     encrypted_content: str | UnsetType | None = UNSET
+    """Of another server, which alone can read it. Helix keeps nothing secret: its reasoning is in content."""
 
 
 Item = MessageItem | FunctionCallItem | FunctionCallOutputItem | ReasoningItem
-OutputItem = MessageItem | FunctionCallItem
+OutputItem = MessageItem | FunctionCallItem | ReasoningItem
 
 
 class ItemList(Struct, kw_only=True):

@@ -13,8 +13,8 @@ from openai_compat.schemas.tools import ToolName
 
 Includable = Literal[
     "message.output_text.logprobs",
+    "reasoning.encrypted_content",  # reasoning is told in the clear, and taken back so
     # About items that no answer of this server has, which is therefore complete without them.
-    "reasoning.encrypted_content",
     "file_search_call.results",
     "web_search_call.results",
     "web_search_call.action.sources",
@@ -49,7 +49,7 @@ class Reasoning(Struct, kw_only=True):
 
     effort: str | None = None
     summary: Literal["auto", "concise", "detailed"] | None = None
-    """Of reasoning items, of which no answer has any yet."""
+    """Reasoning is told word for word, which nobody has to sum up."""
     generate_summary: Literal["auto", "concise", "detailed"] | UnsetType | None = UNSET
 
 
@@ -81,6 +81,8 @@ class ResponsesRequest(SamplingFields, kw_only=True):
     store: bool | None = None
     """Null is true, as in OpenAI's API."""
     truncation: Literal["auto", "disabled"] | None = None
+    separate_reasoning: bool | None = None
+    """False leaves reasoning in the text, tags and all; null is the server's setting."""
     chat_template_kwargs: dict[str, Any] | None = None
 
     # Bookkeeping of OpenAI's platform: accepted, without effect on the answer.

@@ -78,24 +78,26 @@ def test_a_broken_item_is_named_with_its_place() -> None:
     assert missing.value.code == "missing_required_parameter"
 
 
-def test_calls_join_the_message_in_front_of_them_and_reasoning_is_not_shown() -> None:
+def test_reasoning_a_message_and_calls_are_one_message_of_the_assistant() -> None:
     call = {"type": "function_call", "name": "f", "arguments": "{}"}
+    reasoning = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "secret"}]}
     items = read_items(
         [
+            {**reasoning, "content": [{"type": "reasoning_text", "text": "Hm."}]},
             {"role": "assistant", "content": "Wait."},
-            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "secret"}]},
+            {**reasoning, "encrypted_content": "secret"},
             {**call, "call_id": "1"},
             {**call, "call_id": "2"},
             {"type": "function_call_output", "call_id": "1", "output": "x"},
+            {**reasoning, "content": [{"type": "reasoning_text", "text": "Again."}]},
             {**call, "call_id": "3"},
+            {**reasoning, "content": [{"type": "reasoning_text", "text": "Never mind."}]},
+            {"role": "user", "content": "y"},
         ]
     )
     messages: Any = msgspec.to_builtins(to_messages("Rule.", items))
-    assert [message["role"] for message in messages] == ["system", "assistant", "tool", "assistant"]
-    assert [[call["id"] for call in message.get("tool_calls") or []] for message in messages] == [
-        [],
-        ["1", "2"],
-        [],
-        ["3"],
-    ]
+    assert [message["role"] for message in messages] == ["system", "assistant", "tool", "assistant", "user"]
+    assert [message.get("reasoning_content") for message in messages] == [None, "Hm.", None, "Again.", None]
+    calls = [[call["id"] for call in message.get("tool_calls") or []] for message in messages]
+    assert calls == [[], ["1", "2"], [], ["3"], []]
     assert "secret" not in str(messages)

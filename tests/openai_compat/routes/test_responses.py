@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai.types.responses import Response, ResponseItemList
 
-from tests.fakes import FakeEngine
+from tests.fakes import ByteTokenizer, FakeEngine
 from tests.response_events import ARGUMENTS_DELTA, TEXT_DELTA, events_of
 from tests.servers import Server
 
@@ -22,6 +22,21 @@ WEATHER: Any = {
 }
 CALL_TEXT = 'Let me look.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Graz"}}\n</tool_call>'
 LOGPROBS = "message.output_text.logprobs"
+
+
+class ThinkTokenizer(ByteTokenizer):
+    """Of a model that reasons and is shown what it thought."""
+
+    chat_template = "... <think> ... </think> ..."
+
+    def apply_chat_template(self, messages: list[dict[str, Any]], **kwargs: Any) -> list[int]:
+        shown = [
+            {**message, "content": f"{message['content']} thought {message['reasoning_content']}"}
+            if "reasoning_content" in message
+            else message
+            for message in messages
+        ]
+        return super().apply_chat_template(shown, **kwargs)
 
 
 def respond(server: Server[FakeEngine], **fields: Any) -> Any:
@@ -567,3 +582,34 @@ def test_an_item_that_was_kept_may_be_sent_by_its_id(server: Server[FakeEngine])
 def test_an_item_that_is_not_kept_is_not_found(server: Server[FakeEngine], id: str) -> None:
     with pytest.raises(openai.NotFoundError, match=id):
         server.openai.responses.create(model="model-1", input=[{"type": "item_reference", "id": id}])
+
+
+def test_reasoning_is_an_item_and_given_back_to_the_template(serve: Serve) -> None:
+    engine = FakeEngine(lambda prompt, params: "<think>\nHm.\n</think>\n\nYes.")
+    engine.tokenizer = ThinkTokenizer()
+    server = serve(engine)
+    whole = respond(server)
+    streamed = respond(server, stream=True)[-1]["response"]
+    for body in (whole, streamed):
+        reasoning, message = body["output"]
+        assert reasoning["id"].startswith("rs_")
+        assert (reasoning["summary"], reasoning["status"]) == ([], "completed")
+        assert reasoning["content"] == [{"type": "reasoning_text", "text": "Hm."}]
+        assert message["content"][0]["text"] == "Yes."
+        assert body["usage"]["output_tokens_details"]["reasoning_tokens"] == len("<think>\nHm.\n</think>")
+    assert server.openai.responses.create(model="model-1", input="x").output_text == "Yes."
+    respond(server, input="And?", previous_response_id=whole["id"])
+    respond(server, input=[{"role": "user", "content": "hi"}, *streamed["output"], {"role": "user", "content": "And?"}])
+    assert engine.prompts[-1] == engine.prompts[-2]
+    assert engine.prompts[-1] == "user: hi\nassistant: Yes. thought Hm.\nuser: And?\nassistant: "
+    apart = respond(server, separate_reasoning=False)["output"]
+    assert [item["type"] for item in apart] == ["message"]
+
+
+def test_a_form_leaves_reasoning_free(serve: Serve) -> None:
+    engine = FakeEngine(lambda prompt, params: "<think>Hm.</think>{}")
+    engine.tokenizer = ThinkTokenizer()
+    body = respond(serve(engine), text={"format": {"type": "json_object"}})
+    assert [item["content"][0]["text"] for item in body["output"]] == ["Hm.", "{}"]
+    (grammar,) = engine.compiled
+    assert "<think>" in grammar.text
