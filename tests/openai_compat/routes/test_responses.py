@@ -613,3 +613,29 @@ def test_a_form_leaves_reasoning_free(serve: Serve) -> None:
     assert [item["content"][0]["text"] for item in body["output"]] == ["Hm.", "{}"]
     (grammar,) = engine.compiled
     assert "<think>" in grammar.text
+
+
+def test_what_a_coding_agent_sends_is_answered(server: Server[FakeEngine]) -> None:
+    """The fields that Codex sends, all at once, and a second turn that is carried by the client."""
+    call = '<tool_call>{"name": "shell", "arguments": {"command": ["ls"]}}</tool_call>'
+    server.engine.reply = lambda prompt, params: "Done." if "tool:" in prompt else call
+    shell = {"type": "object", "properties": {"command": {"type": "array", "items": {"type": "string"}}}}
+    items: list[Any] = [
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Rules."}]},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "List the files."}]},
+    ]
+    asked: Any = {
+        "instructions": "You are a coding agent.",
+        "tools": [{"type": "function", "name": "shell", "description": "d", "strict": False, "parameters": shell}],
+        "tool_choice": "auto",
+        "parallel_tool_calls": False,
+        "reasoning": {"effort": "medium", "summary": "auto"},
+        "store": False,
+        "stream": True,
+        "include": ["reasoning.encrypted_content"],
+        "prompt_cache_key": "0199",
+        "text": {"verbosity": "medium"},
+    }
+    (called,) = respond(server, input=items, **asked)[-1]["response"]["output"]
+    items += [called, {"type": "function_call_output", "call_id": called["call_id"], "output": '{"output": "a.py"}'}]
+    assert text_of(respond(server, input=items, **asked)[-1]["response"]) == "Done."
