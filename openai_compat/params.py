@@ -32,8 +32,6 @@ _REFUSED_IN_CHAT: Mapping[str, tuple[Any, ...]] = {
     "modalities": (["text"],),
     "web_search_options": (),
     "moderation": (),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
 }
 
 

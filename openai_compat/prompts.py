@@ -15,12 +15,16 @@ from openai_compat.schemas.messages import (
     AssistantMessage,
     ContentPart,
     DeveloperMessage,
+    FunctionMessage,
     Message,
+    MessageCustomCall,
     MessageToolCall,
     RefusalPart,
     TextPart,
     ToolMessage,
 )
+from openai_compat.schemas.tools import CustomTool
+from openai_compat.tool_calls.choice import CUSTOM_INPUT, custom_parameters
 
 _RESERVED_VARIABLES = {"self", "messages", "tools", "add_generation_prompt", "continue_final_message"}
 """What the request itself says, in fields of its own."""
@@ -63,12 +67,21 @@ def template_tools(request: ChatCompletionRequest) -> list[dict[str, Any]] | Non
 
     Whether they are strict is the server's business, and no model was trained to read it.
     """
-    if not request.tools or request.tool_choice == "none":
-        return None
-    tools: list[dict[str, Any]] = msgspec.to_builtins(request.tools)
+    if request.functions:
+        functions = [] if request.function_call == "none" else request.functions
+        tools = [{"type": "function", "function": msgspec.to_builtins(function)} for function in functions]
+    else:
+        offered = [] if request.tool_choice == "none" else request.tools or []
+        tools = [_custom_tool(tool) if isinstance(tool, CustomTool) else msgspec.to_builtins(tool) for tool in offered]
     for tool in tools:
-        tool.get("function", {}).pop("strict", None)
-    return tools
+        tool["function"].pop("strict", None)
+    return tools or None
+
+
+def _custom_tool(tool: CustomTool) -> dict[str, Any]:
+    """Return a tool that takes text as the function that its calls are written as."""
+    described = {"name": tool.custom.name, "description": tool.custom.description or ""}
+    return {"type": "function", "function": {**described, "parameters": custom_parameters(tool)}}
 
 
 def encode_prediction(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> tuple[int, ...]:
@@ -135,7 +148,9 @@ def _ending(request: ChatCompletionRequest) -> tuple[bool, bool]:
 
 
 def _is_prefill(message: Message) -> bool:
-    return isinstance(message, AssistantMessage) and not message.tool_calls and bool(_text(message.content, ""))
+    if not isinstance(message, AssistantMessage) or message.tool_calls or message.function_call:
+        return False
+    return bool(_text(message.content, ""))
 
 
 def _template_message(message: Message, index: int) -> dict[str, Any]:
@@ -145,6 +160,8 @@ def _template_message(message: Message, index: int) -> dict[str, Any]:
     rendered: dict[str, Any] = {"role": role, "content": _text(message.content, param)}
     if isinstance(message, ToolMessage):
         return {**rendered, "tool_call_id": message.tool_call_id}
+    if isinstance(message, FunctionMessage):
+        return {**rendered, "role": "tool", "name": message.name, "tool_call_id": _legacy_id(message.name)}
     if message.name is not None:
         rendered["name"] = message.name
     if isinstance(message, AssistantMessage):
@@ -154,10 +171,21 @@ def _template_message(message: Message, index: int) -> dict[str, Any]:
             rendered["reasoning_content"] = message.reasoning_content
         if message.tool_calls:
             rendered["tool_calls"] = [_template_call(call) for call in message.tool_calls]
+        elif message.function_call:
+            call = MessageToolCall(id=_legacy_id(message.function_call.name), function=message.function_call)
+            rendered["tool_calls"] = [_template_call(call)]
     return rendered
 
 
-def _template_call(call: MessageToolCall) -> dict[str, Any]:
+def _legacy_id(name: str) -> str:
+    """Return what ties a function's result to its call, where the client sends nothing but the name."""
+    return f"call_{name}"
+
+
+def _template_call(call: MessageToolCall | MessageCustomCall) -> dict[str, Any]:
+    if isinstance(call, MessageCustomCall):
+        function = {"name": call.custom.name, "arguments": {CUSTOM_INPUT: call.custom.input}}
+        return {"id": call.id, "type": "function", "function": function}
     try:
         arguments = msgspec.json.decode(call.function.arguments)
     except msgspec.DecodeError:

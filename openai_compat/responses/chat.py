@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from helix import FinishReason, RequestOutput, TokenLogprob
 from openai_compat.choice_outputs import ChoiceOutputs
@@ -21,12 +21,14 @@ from openai_compat.schemas.chat import (
     ChatCompletion,
     ChatCompletionChunk,
     ChatFinishReason,
+    CustomDelta,
+    CustomToolCall,
     Delta,
     FunctionDelta,
     ToolCall,
     ToolCallDelta,
 )
-from openai_compat.schemas.messages import FunctionCall
+from openai_compat.schemas.messages import CustomCall, FunctionCall
 from openai_compat.tool_calls.parser import CallArguments, CallStart, Piece
 
 
@@ -86,9 +88,11 @@ class _Choice:
         self._has_role = False
         self._has_calls = False
         self._num_calls = 0
+        self._is_custom = False  # the call that began last
+        self._is_legacy = answer.tools is not None and answer.tools.is_legacy
         self._thoughts: list[str] = []
         self._texts: list[str] = []
-        self._calls: list[FunctionCall] = []
+        self._calls: list[FunctionCall | CustomCall] = []
         self._logprobs: list[TokenLogprob] = []
         self._finish_reason: ChatFinishReason = "stop"
 
@@ -98,10 +102,12 @@ class _Choice:
             match piece:
                 case Reasoning(text=text):
                     self._thoughts.append(text)
+                case CallStart(name=name, is_custom=True):
+                    self._calls.append(CustomCall(name=name, input=""))
                 case CallStart(name=name):
                     self._calls.append(FunctionCall(name=name, arguments=""))
                 case CallArguments(text=text):
-                    self._calls[-1].arguments += text
+                    _extend(self._calls[-1], text)
                 case str():
                     self._texts.append(piece)
         self._logprobs += shown_logprobs(output, self._answer.params, self._answer.tokenizer) or ()
@@ -110,13 +116,17 @@ class _Choice:
         """Return the message."""
         content = "".join(self._texts)
         wants_logprobs = self._answer.params.logprobs is not None
+        message = AssistantAnswer(
+            content=None if self._calls and not content else content,
+            reasoning_content="".join(self._thoughts) or UNSET,
+        )
+        if self._is_legacy and self._calls:
+            message.function_call = self._calls[0] if isinstance(self._calls[0], FunctionCall) else UNSET
+        elif self._calls:
+            message.tool_calls = [_tool_call(call) for call in self._calls]
         return ChatChoice(
             index=self._index,
-            message=AssistantAnswer(
-                content=None if self._calls and not content else content,
-                reasoning_content="".join(self._thoughts) or UNSET,
-                tool_calls=[ToolCall(id=_call_id(), function=call) for call in self._calls] or UNSET,
-            ),
+            message=message,
             logprobs=chat_logprobs(self._logprobs, self._answer.tokenizer) if wants_logprobs else None,
             finish_reason=self._finish_reason,
         )
@@ -144,16 +154,27 @@ class _Choice:
         match piece:
             case Reasoning(text=text):
                 return Delta(reasoning_content=text)
-            case CallStart(name=name):
-                function = FunctionDelta(name=name, arguments="")
+            case CallStart(name=name, is_custom=is_custom):
                 self._num_calls += 1
-                call = ToolCallDelta(index=self._num_calls - 1, id=_call_id(), type="function", function=function)
-                return Delta(tool_calls=[call])
+                self._is_custom = is_custom
+                return self._call_delta(name, "")
             case CallArguments(text=text):
-                function = FunctionDelta(arguments=text)
-                return Delta(tool_calls=[ToolCallDelta(index=self._num_calls - 1, function=function)])
+                return self._call_delta(UNSET, text)
             case str():
                 return Delta(content=piece)
+
+    def _call_delta(self, name: str | UnsetType, text: str) -> Delta:
+        """Return what a call's beginning, which has a name, or more of its arguments add to the message."""
+        if self._is_legacy:
+            return Delta(function_call=FunctionDelta(name=name, arguments=text))
+        call = ToolCallDelta(index=self._num_calls - 1)
+        if name is not UNSET:
+            call.id, call.type = _call_id(), "custom" if self._is_custom else "function"
+        if self._is_custom:
+            call.custom = CustomDelta(name=name, input=text)
+        else:
+            call.function = FunctionDelta(name=name, arguments=text)
+        return Delta(tool_calls=[call])
 
     def _read(self, output: RequestOutput) -> list[Reasoning | Piece]:
         """Return the pieces of an output's text and note its end."""
@@ -162,8 +183,22 @@ class _Choice:
         if output.finish_reason is FinishReason.LENGTH:
             self._finish_reason = "length"
         elif output.is_finished and self._has_calls and self._answer.tools and not self._answer.tools.is_named:
-            self._finish_reason = "tool_calls"  # a named call is no news to the client: OpenAI says "stop"
+            # a named call is no news to the client: OpenAI says "stop"
+            self._finish_reason = "function_call" if self._is_legacy else "tool_calls"
         return pieces
+
+
+def _tool_call(call: FunctionCall | CustomCall) -> ToolCall | CustomToolCall:
+    if isinstance(call, CustomCall):
+        return CustomToolCall(id=_call_id(), custom=call)
+    return ToolCall(id=_call_id(), function=call)
+
+
+def _extend(call: FunctionCall | CustomCall, text: str) -> None:
+    if isinstance(call, CustomCall):
+        call.input += text
+    else:
+        call.arguments += text
 
 
 def _call_id() -> str:

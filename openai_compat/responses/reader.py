@@ -5,7 +5,8 @@ from __future__ import annotations
 from helix import RequestOutput
 from openai_compat.reasoning import Reasoning, ReasoningCounter, ReasoningParser
 from openai_compat.responses.answer import Answer
-from openai_compat.tool_calls.parser import Piece
+from openai_compat.tool_calls.custom_input import CustomInput
+from openai_compat.tool_calls.parser import CallArguments, CallStart, Piece
 
 
 class AnswerReader:
@@ -19,7 +20,10 @@ class AnswerReader:
         if tags is not None:
             self._reasoning = ReasoningParser(tags, is_open=is_opened)
             self._counter = ReasoningCounter(tags, answer.tokenizer, is_open=is_opened)
-        self._calls = None if answer.tools is None else answer.answer_format.tools.parser(answer.tools.tools)
+        tools = () if answer.tools is None else answer.tools.tools
+        self._calls = answer.answer_format.tools.parser(tools) if tools else None
+        self._custom_names = {tool.name for tool in tools if tool.is_custom}
+        self._input: CustomInput | None = None
 
     def read(self, output: RequestOutput) -> list[Reasoning | Piece]:
         """Return what an output adds to the message; none of the pieces is empty."""
@@ -30,7 +34,34 @@ class AnswerReader:
             parts = self._reasoning.feed(output.text, is_last=output.is_finished)
         pieces: list[Reasoning | Piece] = []
         for part in parts:
-            pieces += [part] if isinstance(part, Reasoning) or self._calls is None else self._calls.feed(part)
+            if isinstance(part, Reasoning) or self._calls is None:
+                pieces.append(part)
+            else:
+                pieces += self._custom(self._calls.feed(part))
         if self._calls is not None and output.is_finished:
-            pieces += self._calls.finish()
+            pieces += self._custom(self._calls.finish())
+            pieces += self._end_input()
         return pieces
+
+    def _custom(self, pieces: list[Piece]) -> list[Piece]:
+        """Return pieces with the text that custom tools take in place of their arguments."""
+        if not self._custom_names:
+            return pieces
+        read: list[Piece] = []
+        for piece in pieces:
+            if isinstance(piece, CallArguments) and self._input is not None:
+                text = self._input.feed(piece.text)
+                read += [CallArguments(text)] if text else []
+                continue
+            if not isinstance(piece, CallArguments):
+                read += self._end_input()
+            if isinstance(piece, CallStart) and piece.name in self._custom_names:
+                piece, self._input = CallStart(piece.name, is_custom=True), CustomInput()
+            read.append(piece)
+        return read
+
+    def _end_input(self) -> list[Piece]:
+        """Return what was held back of the last call's input, if it was one."""
+        held = "" if self._input is None else self._input.finish()
+        self._input = None
+        return [CallArguments(held)] if held else []

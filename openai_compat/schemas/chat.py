@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from openai_compat.schemas.extension import HelixReport
-from openai_compat.schemas.messages import FunctionCall, Message, TextPart
+from openai_compat.schemas.messages import CustomCall, FunctionCall, Message, TextPart
 from openai_compat.schemas.sampling import SamplingFields
-from openai_compat.schemas.tools import Tool, ToolChoice
+from openai_compat.schemas.tools import FunctionDefinition, Tool, ToolChoice, ToolReference
 from openai_compat.schemas.usage import Usage
 
 
@@ -48,6 +48,9 @@ class ChatCompletionRequest(SamplingFields, kw_only=True):
     tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    functions: list[FunctionDefinition] | None = None
+    """The older form of tools: at most one call, which comes as the message's function_call."""
+    function_call: Literal["none", "auto"] | ToolReference | None = None
     prediction: Prediction | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
@@ -72,8 +75,6 @@ class ChatCompletionRequest(SamplingFields, kw_only=True):
     modalities: list[str] | None = None
     web_search_options: Any = None
     moderation: Any = None
-    functions: Any = None
-    function_call: Any = None
 
 
 class TopLogprob(Struct, kw_only=True):
@@ -98,11 +99,19 @@ class ChatLogprobs(Struct, kw_only=True):
 
 
 class ToolCall(Struct, kw_only=True):
-    """A call in an answer."""
+    """A call of a function in an answer."""
 
     id: str
     type: str = "function"
     function: FunctionCall
+
+
+class CustomToolCall(Struct, kw_only=True):
+    """A call of a custom tool in an answer."""
+
+    id: str
+    type: str = "custom"
+    custom: CustomCall
 
 
 class FunctionDelta(Struct, kw_only=True):
@@ -112,13 +121,21 @@ class FunctionDelta(Struct, kw_only=True):
     arguments: str
 
 
+class CustomDelta(Struct, kw_only=True):
+    """What a chunk adds to a called custom tool: its name once, and pieces of its input."""
+
+    name: str | UnsetType = UNSET
+    input: str
+
+
 class ToolCallDelta(Struct, kw_only=True):
     """What a chunk adds to a call; id and type come once."""
 
     index: int
     id: str | UnsetType = UNSET
     type: str | UnsetType = UNSET
-    function: FunctionDelta
+    function: FunctionDelta | UnsetType = UNSET
+    custom: CustomDelta | UnsetType = UNSET
 
 
 class AssistantAnswer(Struct, kw_only=True):
@@ -129,10 +146,11 @@ class AssistantAnswer(Struct, kw_only=True):
     reasoning_content: str | UnsetType = UNSET
     """What the model thought before it answered."""
     refusal: None = None
-    tool_calls: list[ToolCall] | UnsetType = UNSET
+    tool_calls: list[ToolCall | CustomToolCall] | UnsetType = UNSET
+    function_call: FunctionCall | UnsetType = UNSET
 
 
-ChatFinishReason = Literal["stop", "length", "tool_calls"]
+ChatFinishReason = Literal["stop", "length", "tool_calls", "function_call"]
 
 
 class ChatChoice(Struct, kw_only=True):
@@ -165,6 +183,7 @@ class Delta(Struct, kw_only=True):
     content: str | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
     tool_calls: list[ToolCallDelta] | UnsetType = UNSET
+    function_call: FunctionDelta | UnsetType = UNSET
 
 
 class ChatChunkChoice(Struct, kw_only=True):

@@ -56,6 +56,20 @@ class MessageToolCall(Struct, kw_only=True, tag_field="type", tag="function"):
     function: FunctionCall
 
 
+class CustomCall(Struct, kw_only=True):
+    """Name and input of a called custom tool."""
+
+    name: str
+    input: str
+
+
+class MessageCustomCall(Struct, kw_only=True, tag_field="type", tag="custom"):
+    """A call of a custom tool the assistant made earlier."""
+
+    id: str
+    custom: CustomCall
+
+
 class SystemMessage(Struct, kw_only=True, tag_field="role", tag="system"):
     """Instructions for the whole conversation."""
 
@@ -85,7 +99,8 @@ class AssistantMessage(Struct, kw_only=True, tag_field="role", tag="assistant"):
     refusal: str | None = None
     reasoning_content: str | None = None
     """What it thought; templates decide whether the model sees it again."""
-    tool_calls: list[MessageToolCall] | None = None
+    tool_calls: list[MessageToolCall | MessageCustomCall] | None = None
+    function_call: FunctionCall | None = None
 
 
 class ToolMessage(Struct, kw_only=True, tag_field="role", tag="tool"):
@@ -95,4 +110,11 @@ class ToolMessage(Struct, kw_only=True, tag_field="role", tag="tool"):
     tool_call_id: str
 
 
-Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
+class FunctionMessage(Struct, kw_only=True, tag_field="role", tag="function"):
+    """What a function returned; the older form of a tool's message."""
+
+    content: Content | None
+    name: str
+
+
+Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage

@@ -25,10 +25,35 @@ class FunctionTool(Struct, kw_only=True, tag_field="type", tag="function"):
     function: FunctionDefinition
 
 
-class CustomTool(Struct, kw_only=True, tag_field="type", tag="custom"):
-    """A tool that takes free text, which Helix refuses."""
+class GrammarDefinition(Struct, kw_only=True):
+    """A language for the input of a custom tool."""
 
-    custom: Any = None
+    syntax: Literal["lark", "regex"]
+    definition: str
+
+
+class TextFormat(Struct, tag_field="type", tag="text"):
+    """Any text."""
+
+
+class GrammarFormat(Struct, kw_only=True, tag_field="type", tag="grammar"):
+    """A sentence of a language."""
+
+    grammar: GrammarDefinition
+
+
+class CustomDefinition(Struct, kw_only=True):
+    """A tool whose input is text."""
+
+    name: ToolName
+    description: str | None = None
+    format: TextFormat | GrammarFormat | None = None
+
+
+class CustomTool(Struct, kw_only=True, tag_field="type", tag="custom"):
+    """A tool that takes text."""
+
+    custom: CustomDefinition
 
 
 Tool = FunctionTool | CustomTool

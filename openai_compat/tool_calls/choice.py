@@ -13,9 +13,13 @@ from openai_compat.schemas.tools import (
     CustomChoice,
     CustomTool,
     FunctionChoice,
-    FunctionTool,
+    FunctionDefinition,
+    GrammarFormat,
+    ToolReference,
 )
 
+CUSTOM_INPUT = "input"
+"""Custom tools are shown to the model as functions of this one parameter, since templates know nothing else."""
 NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 """What a function without parameters takes."""
 
@@ -30,6 +34,8 @@ class CallableTool:
     is_strict: bool
     param: str
     """Where the request says parameters."""
+    is_custom: bool = False
+    """Whether it takes text, which is the argument CUSTOM_INPUT of its calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,8 @@ class ToolUse:
     """Whether it may make several calls."""
     is_restricted: bool = False
     """Whether it was shown tools that it may not call."""
+    is_legacy: bool = False
+    """Whether the request calls them functions, and so must the answer."""
 
     @property
     def needs_grammar(self) -> bool:
@@ -63,8 +71,12 @@ def tool_use(request: ChatCompletionRequest) -> ToolUse | None:
 
     Raises:
         InvalidParameter: The choice is no offered tool, a name comes twice, or parameters describe no object.
-        UnsupportedParameter: A custom tool.
+        UnsupportedParameter: A custom tool whose grammar is not a regular expression.
     """
+    if request.functions:
+        return _legacy_use(request)
+    if request.function_call not in (None, "none", "auto"):
+        raise InvalidParameter("function_call", "function_call is only allowed when functions are specified.")
     offered = _offered(request)
     choice = request.tool_choice
     if not offered:
@@ -91,20 +103,71 @@ def tool_use(request: ChatCompletionRequest) -> ToolUse | None:
             return ToolUse(tools=(_chosen(choice, offered),), is_required=True, is_named=True, is_parallel=False)
 
 
+def custom_parameters(tool: CustomTool) -> dict[str, Any]:
+    """Return the schema of the function that a custom tool is shown as."""
+    schema: dict[str, Any] = {"type": "string"}
+    if isinstance(tool.custom.format, GrammarFormat):
+        schema["pattern"] = f"^(?:{tool.custom.format.grammar.definition})$"
+    return {
+        "type": "object",
+        "properties": {CUSTOM_INPUT: schema},
+        "required": [CUSTOM_INPUT],
+        "additionalProperties": False,
+    }
+
+
+def _legacy_use(request: ChatCompletionRequest) -> ToolUse | None:
+    if request.tools:
+        raise InvalidParameter("functions", "functions is not allowed together with tools.")
+    offered = _named(
+        [_callable(function, f"functions[{i}]") for i, function in enumerate(request.functions or ())], "functions[{}]"
+    )
+    choice = request.function_call
+    if choice == "none":
+        return None
+    if not isinstance(choice, ToolReference):
+        return ToolUse(tools=offered, is_parallel=False, is_legacy=True)
+    named = tuple(tool for tool in offered if tool.name == choice.name)
+    if not named:
+        raise InvalidParameter("function_call", f"function_call names '{choice.name}', which is not one of functions.")
+    return ToolUse(tools=named, is_required=True, is_named=True, is_parallel=False, is_legacy=True)
+
+
 def _offered(request: ChatCompletionRequest) -> tuple[CallableTool, ...]:
-    tools: dict[str, CallableTool] = {}
-    for index, tool in enumerate(request.tools or ()):
-        if isinstance(tool, CustomTool):
-            raise UnsupportedParameter(f"tools[{index}].type", "Tools of type 'custom' are not supported.")
-        described = _callable(tool, f"tools[{index}].function")
-        if described.name in tools:
-            raise InvalidParameter(f"tools[{index}].function.name", f"There are two tools named '{described.name}'.")
-        tools[described.name] = described
-    return tuple(tools.values())
+    tools = [
+        _custom(tool, f"tools[{index}].custom")
+        if isinstance(tool, CustomTool)
+        else _callable(tool.function, f"tools[{index}].function")
+        for index, tool in enumerate(request.tools or ())
+    ]
+    return _named(tools, "tools[{}].function")
 
 
-def _callable(tool: FunctionTool, param: str) -> CallableTool:
-    function = tool.function
+def _named(tools: list[CallableTool], param: str) -> tuple[CallableTool, ...]:
+    """Return tools all of whose names differ."""
+    names = [tool.name for tool in tools]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise InvalidParameter(f"{param.format(index)}.name", f"There are two tools named '{name}'.")
+    return tuple(tools)
+
+
+def _custom(tool: CustomTool, param: str) -> CallableTool:
+    given = tool.custom.format
+    if isinstance(given, GrammarFormat) and given.grammar.syntax != "regex":
+        raise UnsupportedParameter(
+            f"{param}.format.grammar.syntax", "Grammars of custom tools are supported in the syntax 'regex' only."
+        )
+    return CallableTool(
+        name=tool.custom.name,
+        parameters=custom_parameters(tool),
+        is_strict=True,
+        param=f"{param}.format",
+        is_custom=True,
+    )
+
+
+def _callable(function: FunctionDefinition, param: str) -> CallableTool:
     parameters = dict(function.parameters or NO_PARAMETERS)
     if parameters.setdefault("type", "object") != "object":
         raise InvalidParameter(
@@ -121,6 +184,6 @@ def _callable(tool: FunctionTool, param: str) -> CallableTool:
 def _chosen(choice: FunctionChoice | CustomChoice, offered: tuple[CallableTool, ...]) -> CallableTool:
     name = choice.function.name if isinstance(choice, FunctionChoice) else choice.custom.name
     for tool in offered:
-        if tool.name == name and isinstance(choice, FunctionChoice):
+        if tool.name == name and tool.is_custom == isinstance(choice, CustomChoice):
             return tool
     raise InvalidParameter("tool_choice", f"tool_choice names '{name}', which is not one of the tools.")

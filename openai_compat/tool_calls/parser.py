@@ -11,6 +11,8 @@ class CallStart:
     """A call begins; its arguments follow."""
 
     name: str
+    is_custom: bool = False
+    """Whether what follows is the text that a custom tool takes; no parser knows that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ def _arguments_json(text: str) -> str | None:
         values = {keyword.arg: _value(keyword.value) for keyword in call.keywords if keyword.arg is not None}
         if len(values) < len(call.keywords):
             return None
-        return json.dumps(values, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+        return text.encode().decode()  # which unpaired surrogates do not survive
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return None
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from langchain_openai import ChatOpenAI
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from helix import AsyncEngine
 from tests.servers import Server
@@ -64,3 +64,30 @@ def test_bound_tools_are_called(llm: Any) -> None:
     answer = llm.bind_tools([{"type": "function", "function": function}]).invoke("What is the weather in Vienna?")
     (call,) = answer.tool_calls
     assert (call["name"], call["args"]) == ("get_weather", {"city": "Vienna"})
+
+
+class Booking(BaseModel):
+    """Book a table."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(max_length=12)
+    city: Literal["Graz", "Wien"]
+    hour: int = Field(ge=0, le=23)
+
+
+@pytest.mark.parametrize("strict", [None, True])
+def test_structured_output_is_a_call_of_one_function(llm: Any, strict: bool | None) -> None:
+    booked = llm.bind(max_tokens=300).with_structured_output(Booking, method="function_calling", strict=strict)
+    assert isinstance(booked.invoke("Book a table for Anna in Vienna at seven."), Booking)
+
+
+@pytest.mark.parametrize("choice", ["any", "Booking"])
+def test_bound_tools_are_called_when_they_must_be_and_stream(llm: Any, choice: str) -> None:
+    bound = llm.bind(max_tokens=300).bind_tools([Booking], tool_choice=choice, parallel_tool_calls=False)
+    question = "Book a table for Anna in Vienna at seven."
+    (call,) = bound.invoke(question).tool_calls
+    Booking.model_validate(call["args"])
+    streamed = None
+    for part in bound.stream(question):
+        streamed = part if streamed is None else streamed + part
+    assert streamed is not None and streamed.tool_calls[0]["args"] == call["args"]

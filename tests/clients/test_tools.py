@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 import openai
@@ -179,3 +180,57 @@ def test_an_unsupported_schema_is_named_where_it_must_hold(server: Server[AsyncE
     assert "not" in caught.value.message
     loose = server.openai.chat.completions.create(model=MODEL, messages=ASK, tools=[WEATHER, odd], max_tokens=5)
     assert loose.choices
+
+
+def test_a_custom_tool_takes_a_sentence_of_its_grammar(server: Server[AsyncEngine]) -> None:
+    pattern = "[a-c]{2,4}-[0-9]{3}"
+    grammar = {"type": "grammar", "grammar": {"syntax": "regex", "definition": pattern}}
+    tool: Any = {"type": "custom", "custom": {"name": "code", "description": "Takes a code", "format": grammar}}
+    request: Any = {
+        "model": MODEL,
+        "messages": ASK,
+        "tools": [tool],
+        "tool_choice": {"type": "custom", "custom": {"name": "code"}},
+        "max_tokens": 60,
+        "seed": 2,
+    }
+    answer = server.openai.chat.completions.create(**request).choices[0]
+    assert answer.message.tool_calls is not None
+    (call,) = answer.message.tool_calls
+    assert call.type == "custom" and re.fullmatch(pattern, call.custom.input)
+    streamed = ""
+    for chunk in server.openai.chat.completions.create(**request, stream=True):
+        for delta in chunk.choices[0].delta.tool_calls or ():
+            streamed += (delta.model_extra or {})["custom"]["input"]
+    assert streamed == call.custom.input
+
+
+def test_functions_are_called_as_they_used_to_be(server: Server[AsyncEngine]) -> None:
+    messages: Any = [{"role": "user", "content": "What is the weather in Vienna?"}]
+    function: Any = WEATHER["function"]
+    first = server.openai.chat.completions.create(
+        model=MODEL, messages=messages, functions=[function], temperature=0, max_tokens=80
+    ).choices[0]
+    assert first.finish_reason == "function_call" and first.message.function_call is not None
+    assert json.loads(first.message.function_call.arguments) == {"city": "Vienna"}
+    messages += [
+        first.message.model_dump(exclude_none=True),
+        {"role": "function", "name": "get_weather", "content": '{"condition": "sunny"}'},
+    ]
+    last = server.openai.chat.completions.create(
+        model=MODEL, messages=messages, functions=[function], function_call="none", temperature=0, max_tokens=80
+    ).choices[0]
+    assert last.message.content and last.message.function_call is None
+
+
+def test_an_answer_beside_tools_is_in_form_or_a_call(server: Server[AsyncEngine]) -> None:
+    schema = {"enum": ["yes", "no"]}
+    wanted: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    answer = server.openai.chat.completions.create(
+        model=MODEL, messages=ASK, tools=BOTH, response_format=wanted, max_tokens=300, n=4, seed=1, temperature=1.5
+    )
+    for choice in answer.choices:
+        if choice.message.tool_calls:
+            check(calls_of(choice) if choice.finish_reason == "tool_calls" else calls_of(choice)[:-1])
+        else:
+            assert json.loads(choice.message.content or "") in ("yes", "no")

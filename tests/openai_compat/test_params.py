@@ -168,10 +168,7 @@ def test_the_first_choice_has_the_requests_seed_and_the_others_their_own() -> No
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
         ({"moderation": {"model": "x"}}, "moderation"),
-        ({"functions": [{"name": "f"}]}, "functions"),
-        ({"function_call": {"name": "f"}}, "function_call"),
         ({"guided_regex": "a", "tools": [TOOL], "tool_choice": "auto"}, "guided_regex"),
-        ({"tools": [TOOL, {"type": "custom", "custom": {}}]}, "tools[1].type"),
     ],
 )
 def test_what_helix_cannot_do_is_refused_by_name(sent: dict[str, Any], param: str) -> None:

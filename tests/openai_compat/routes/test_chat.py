@@ -539,3 +539,65 @@ def test_calls_are_read_behind_the_reasoning_and_not_in_it(serve: Serve) -> None
     message = server.chat(tools=[WEATHER]).json()["choices"][0]["message"]
     assert (message["reasoning_content"], message["content"]) == (thought, "Let me look.")
     assert [call["function"]["arguments"] for call in message["tool_calls"]] == ['{"city": "Graz"}']
+
+
+FUNCTION: Any = WEATHER["function"]
+
+
+@pytest.mark.parametrize(("choice", "reason"), [("auto", "function_call"), ({"name": "weather"}, "stop")])
+def test_functions_are_answered_with_a_function_call(server: Server[FakeEngine], choice: Any, reason: str) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT
+    answer = server.openai.chat.completions.create(
+        model="model-1", messages=HI, functions=[FUNCTION], function_call=choice
+    ).choices[0]
+    assert answer.finish_reason == reason
+    assert answer.message.content == "Let me look." and answer.message.tool_calls is None
+    assert answer.message.function_call is not None
+    assert (answer.message.function_call.name, answer.message.function_call.arguments) == (
+        "weather",
+        '{"city": "Graz"}',
+    )
+    assert "tools: [" in server.engine.prompts[-1]
+    chunks = events(server.chat(functions=[FUNCTION], function_call=choice, stream=True).text)
+    deltas = [chunk["choices"][0]["delta"].get("function_call", {}) for chunk in chunks]
+    assert [delta["name"] for delta in deltas if "name" in delta] == ["weather"]
+    assert "".join(delta.get("arguments", "") for delta in deltas) == '{"city": "Graz"}'
+    assert not any("tool_calls" in chunk["choices"][0]["delta"] for chunk in chunks)
+    assert chunks[-1]["choices"][0]["finish_reason"] == reason
+
+
+CUSTOM_CALL = '<tool_call>\n{"name": "code", "arguments": {"input": "print(\\"hi\\")\\n"}}\n</tool_call>'
+
+
+def test_a_custom_tool_is_called_with_text(server: Server[FakeEngine]) -> None:
+    server.engine.reply = lambda prompt, params: CALL_TEXT + "\n" + CUSTOM_CALL
+    tools: Any = [WEATHER, {"type": "custom", "custom": {"name": "code", "description": "Runs Python"}}]
+    answer = server.openai.chat.completions.create(model="model-1", messages=HI, tools=tools).choices[0]
+    assert answer.message.tool_calls is not None
+    function, custom = answer.message.tool_calls
+    assert function.type == "function" and function.function.arguments == '{"city": "Graz"}'
+    assert custom.type == "custom" and custom.id.startswith("call_")
+    assert (custom.custom.name, custom.custom.input) == ("code", 'print("hi")\n')
+    assert "Runs Python" in server.engine.prompts[-1]
+    chunks = events(server.chat(tools=tools, stream=True).text)
+    calls = [call for chunk in chunks for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
+    first, *others = [call for call in calls if call["index"] == 1]
+    assert (first["type"], first["custom"]) == ("custom", {"name": "code", "input": ""})
+    assert all(call.keys() == {"index", "custom"} for call in others)
+    assert "".join(call["custom"]["input"] for call in others) == 'print("hi")\n'
+
+
+def test_earlier_calls_of_every_kind_reach_the_template(server: Server[FakeEngine]) -> None:
+    custom = {"id": "call_1", "type": "custom", "custom": {"name": "code", "input": "1+1"}}
+    messages = [
+        *HI,
+        {"role": "assistant", "content": None, "tool_calls": [custom]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "2"},
+        {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": "{}"}},
+        {"role": "function", "name": "weather", "content": "sunny"},
+    ]
+    assert server.chat(messages=messages).status_code == 200
+    prompt = server.engine.prompts[-1]
+    assert "'name': 'code', 'arguments': {'input': '1+1'}" in prompt
+    assert "'name': 'weather', 'arguments': {}" in prompt
+    assert prompt.endswith("tool: sunny\nassistant: ")

@@ -16,6 +16,14 @@ G: Any = {"type": "function", "function": {"name": "g", "strict": True}}
 NAMED_F = {"type": "function", "function": {"name": "f"}}
 
 
+CODE: Any = {"type": "custom", "custom": {"name": "code"}}
+
+
+def lark_tool() -> dict[str, Any]:
+    grammar = {"type": "grammar", "grammar": {"syntax": "lark", "definition": 'start: "a"'}}
+    return {"type": "custom", "custom": {"name": "x", "format": grammar}}
+
+
 def use_of(**fields: Any) -> ToolUse | None:
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]} | fields
     return tool_use(msgspec.convert(body, ChatCompletionRequest))
@@ -88,7 +96,14 @@ def test_a_schema_holds_where_the_tool_is_strict_or_the_call_required() -> None:
             {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}]},
             "tools[0].function.parameters",
         ),
-        ({"tools": [F, {"type": "custom", "custom": {}}]}, "tools[1].type"),
+        ({"tools": [F, CODE | {"custom": {"name": "f"}}]}, "tools[1].function.name"),
+        ({"tools": [CODE], "tool_choice": {"type": "function", "function": {"name": "code"}}}, "tool_choice"),
+        ({"tools": [F, lark_tool()]}, "tools[1].custom.format.grammar.syntax"),
+        ({"functions": [F["function"]], "tools": [F]}, "functions"),
+        ({"functions": [F["function"], F["function"]]}, "functions[1].name"),
+        ({"functions": [{"name": "f", "parameters": {"type": "string"}}]}, "functions[0].parameters"),
+        ({"functions": [F["function"]], "function_call": {"name": "g"}}, "function_call"),
+        ({"function_call": {"name": "g"}}, "function_call"),
     ],
 )
 def test_what_makes_no_sense_is_named(fields: dict[str, Any], param: str) -> None:
@@ -105,8 +120,33 @@ def test_what_makes_no_sense_is_named(fields: dict[str, Any], param: str) -> Non
         {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}},
         {"tools": [{"type": "function", "function": {"name": "a b"}}]},
         {"tools": [{"type": "web_search"}]},
+        {"tools": [{"type": "custom", "custom": {}}]},
+        {"functions": [{}]},
+        {"function_call": "required"},
     ],
 )
 def test_what_is_no_request_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError, match=next(iter(fields))):
         use_of(**fields)
+
+
+def test_functions_are_tools_of_which_at_most_one_is_called() -> None:
+    functions = [F["function"], G["function"]]
+    use = use_of(functions=functions, parallel_tool_calls=True)
+    assert use is not None and use.is_legacy and use.needs_grammar
+    assert not use.is_parallel and not use.is_required
+    assert use_of(functions=functions, function_call="none") is None
+    named = use_of(functions=functions, function_call={"name": "g"})
+    assert named is not None and named.is_named and [tool.name for tool in named.tools] == ["g"]
+    assert use_of(functions=[], function_call="auto") is None
+
+
+def test_a_custom_tool_is_a_function_of_one_text_that_always_holds() -> None:
+    grammar = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a|b"}}
+    matched = {"type": "custom", "custom": {"name": "x", "format": grammar}}
+    use = use_of(tools=[CODE | {"custom": {"name": "code", "format": {"type": "text"}}}, matched])
+    assert use is not None and use.needs_grammar
+    inputs = [use.enforced_parameters(tool)["properties"]["input"] for tool in use.tools]
+    assert inputs == [{"type": "string"}, {"type": "string", "pattern": "^(?:a|b)$"}]
+    named = use_of(tools=[F, CODE], tool_choice={"type": "custom", "custom": {"name": "code"}})
+    assert named is not None and [tool.name for tool in named.tools] == ["code"]
