@@ -12,7 +12,7 @@ from openai_compat.tool_calls.pythonic import PYTHONIC
 from openai_compat.tool_calls.qwen_xml import QWEN_XML
 
 # The first entry all of whose strings the template contains decides: those that say more stand first.
-_SIGNS: list[tuple[tuple[str, ...], ToolFormat]] = [
+SIGNS: list[tuple[tuple[str, ...], ToolFormat]] = [
     (("<function=", "<parameter="), QWEN_XML),
     (("[TOOL_CALLS]", "[ARGS]"), MISTRAL),
     (("[TOOL_CALLS]",), MISTRAL_LISTS),
@@ -28,7 +28,7 @@ _SIGNS: list[tuple[tuple[str, ...], ToolFormat]] = [
 
 def tool_format_of(chat_template: str | None) -> ToolFormat:
     """Return the format of a chat template; that of Hermes, which most models know, where nothing says otherwise."""
-    for signs, tool_format in _SIGNS:
+    for signs, tool_format in SIGNS:
         if all(sign in (chat_template or "") for sign in signs):
             return tool_format
     return HERMES
