@@ -354,6 +354,24 @@ def test_texts_are_embedded_while_others_are_answered(server: Server[AsyncEngine
     assert answer.usage.prompt_tokens == answer.usage.total_tokens == num_tokens
 
 
+def test_raw_responses_have_the_headers_that_clients_look_for(server: Server[AsyncEngine]) -> None:
+    raw = server.openai.completions.with_raw_response.create(
+        model=MODEL,
+        prompt="One two",
+        max_tokens=2,
+        extra_body={"tempreature": 0, "speculation": {"dept": 1}},
+        extra_headers={"x-request-id": "mine-7"},
+    )
+    assert raw.headers["x-request-id"] == "mine-7"
+    assert int(raw.headers["openai-processing-ms"]) >= 0
+    assert raw.headers["openai-version"] == "2020-10-01"
+    assert raw.headers["x-helix-ignored-fields"] == "tempreature, speculation.dept"
+    assert raw.parse().choices[0].finish_reason == "length"
+    tokens = server.http.post("/tokenize", json={"prompt": "One two"}).json()["tokens"]
+    assert tokens == server.engine.tokenizer.encode("One two")
+    assert server.http.post("/detokenize", json={"tokens": tokens}).json() == {"prompt": "One two"}
+
+
 def test_models_are_listed_and_retrieved(server: Server[AsyncEngine]) -> None:
     assert [model.id for model in server.openai.models.list()] == [MODEL]
     assert server.openai.models.retrieve(MODEL).id == MODEL

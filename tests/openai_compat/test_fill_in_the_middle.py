@@ -44,7 +44,8 @@ class MarkedTokenizer(ByteTokenizer):
         return ids
 
     def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        return b"".join(map(self.token_bytes, token_ids)).decode()
+        shown = [token_id for token_id in token_ids if not (skip_special_tokens and self.is_special(token_id))]
+        return b"".join(map(self.token_bytes, shown)).decode()
 
     def token_bytes(self, token_id: int) -> bytes:
         names = {token_id: mark.encode() for mark, token_id in self.marks.items()}
