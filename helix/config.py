@@ -98,7 +98,7 @@ class SchedulerConfig:
         return self.max_num_seqs + self.max_num_waiting
 
 
-SpeculationMethod = Literal["auto", "draft", "suffix", "ngram", "grammar", "none"]
+SpeculationMethod = Literal["auto", "draft", "mtp", "suffix", "ngram", "grammar", "none"]
 AcceptanceRule = Literal["auto", "match", "rejection"]
 
 
@@ -121,9 +121,10 @@ class SpeculativeConfig:
     """Choose each step's depth, up to speculation_depth, by measured costs and past acceptance, so that speculation
     never costs more than it gives; off: always draft speculation_depth tokens."""
     speculation_method: SpeculationMethod = "auto"
-    """Which proposer guesses: draft (a smaller model), suffix (the request's text and earlier outputs), ngram (the
-    request's text alone, by its last tokens), grammar (what has no alternative), none, or auto: the best of them,
-    n-grams left to suffix, which finds the same."""
+    """Which proposer guesses: draft (a smaller model), mtp (heads that the model's checkpoint brings), suffix (the
+    request's text and earlier outputs), ngram (the request's text alone, by its last tokens), grammar (what has no
+    alternative), none, or auto: the best of them, n-grams left to suffix, which finds the same, and heads to a draft
+    model where there is one."""
     suffix_pool_tokens: int = 65536
     """Tokens of finished outputs that the suffix proposer keeps for each of the cache salts used last, at up to 160
     bytes each; 0: none."""

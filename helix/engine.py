@@ -11,6 +11,7 @@ from helix.config import EngineConfig
 from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.kv_cache.block_manager import BlockManager
 from helix.model.batch import Span
+from helix.model.mtp import MTPRunner
 from helix.model.pooling import caught_hidden_states, embedding, pool_prompts
 from helix.model.runner import ModelRunner
 from helix.outputs import EngineInfo, FinishReason, Generation, RequestOutput
@@ -70,10 +71,11 @@ class LLMEngine:
         models: list[ModelProposer] = []
         draft_costs: dict[str, PassCosts] = {}
         is_measured = speculative.speculation_method != "none"
-        if self.worker.draft is not None and (drafting := self.worker.draft_proposer(self.sampler, self.config)):
+        drafter = self.worker.drafter
+        if drafter is not None and (drafting := self.worker.draft_proposer(self.sampler, self.config)):
             models.append(drafting)
             if is_measured:
-                draft_costs[drafting.name] = _measure_costs(self.worker.draft, _DRAFT_ROWS)
+                draft_costs[drafting.name] = _measure_costs(drafter, _DRAFT_ROWS)
         self.proposer = ProposerChain(
             copying,
             models,
@@ -118,6 +120,8 @@ class LLMEngine:
         method = params.speculation_method or info.speculation_method
         if params.speculation_method == "draft" and info.draft_model is None:
             raise InvalidRequestError("there is no draft model loaded to speculate with", param="speculation_method")
+        if params.speculation_method == "mtp" and not info.has_mtp:
+            raise InvalidRequestError("there are no heads loaded to speculate with", param="speculation_method")
         depth = info.speculation_depth if params.speculation_depth is None else params.speculation_depth
         if depth > info.max_speculation_depth:
             raise InvalidRequestError(
@@ -345,7 +349,7 @@ class _TextStream:
         )
 
 
-def _measure_costs(runner: ModelRunner, rows: Sequence[int]) -> PassCosts:
+def _measure_costs(runner: ModelRunner | MTPRunner, rows: Sequence[int]) -> PassCosts:
     """Time passes of an idle engine, before any block is handed out."""
     pool = runner.pool
     capacity = min(pool.num_blocks * pool.block_size, runner.loaded.max_model_len)

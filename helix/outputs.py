@@ -239,3 +239,5 @@ class EngineInfo:
     """What there is to know about the draft model, or why there is none where one was looked for."""
     hidden_size: int = 0
     """Numbers in an embedding."""
+    has_mtp: bool = False
+    """Whether heads of the model's checkpoint are loaded to draft."""

@@ -1,4 +1,4 @@
-"""Everything an engine runs on a device: target, draft, their KV pools and the tokenizer."""
+"""Everything an engine runs on a device: target, draft or heads, their KV pools and the tokenizer."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import torch
 from helix.config import EngineConfig, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.generation_config import GenerationConfig
-from helix.kv_cache.pool import KVCachePool, num_bytes_per_block
+from helix.kv_cache.pool import HiddenStatePool, KVCachePool, num_bytes_per_block
 from helix.model.draft import LoadedDraft, draft_name, load_draft
+from helix.model.families import LayerSpec
 from helix.model.loader import NUM_LOADING_STAGES, LoadedModel, load_model, load_tokenizer, model_path
 from helix.model.loading_bar import LoadingBar
+from helix.model.mtp import MTPRunner
+from helix.model.mtp_loader import LoadedMTP, load_mtp
 from helix.model.runner import ModelRunner, self_test
 from helix.outputs import EngineInfo
 from helix.sampling.sampler import Sampler
 from helix.sampling_params import SamplingParams
 from helix.spec_decode.draft_model import DraftModelProposer
+from helix.spec_decode.mtp import MTPProposer
 from helix.spec_decode.proposer import ModelProposer
 from helix.spec_decode.translated_draft import TranslatedDraftProposer
 from helix.text.tokenizer import Tokenizer
@@ -27,7 +31,7 @@ from helix.text.translation import Translation
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """The loaded parts; a target and a draft of one vocabulary share block ids, each in its own pool."""
+    """The loaded parts; a target and its heads, or a draft of one vocabulary, share block ids, each in its own pool."""
 
     name: str
     tokenizer: Tokenizer
@@ -38,17 +42,30 @@ class Worker:
     translation: Translation | None = None
     """Between the target's tokens and those of a draft of another vocabulary, whose blocks are its own."""
     draft_remark: str = ""
+    mtp: MTPRunner | None = None
+    """The target's heads, where they and no draft model shall guess."""
     default_sampling_params: SamplingParams = field(default_factory=SamplingParams)
 
     def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
         """Copy blocks (source, destination) in the pools that share their ids."""
-        for runner in (self.target, self.draft if self.translation is None else None):
-            if runner is not None and copies:
+        if not copies:
+            return
+        for runner in (self.target, self.draft if self.translation is None else None, self.mtp):
+            if runner is not None:
                 runner.pool.copy_blocks(copies)
+        if self.target.hidden_states is not None:
+            self.target.hidden_states.copy_blocks(copies)
+
+    @property
+    def drafter(self) -> ModelRunner | MTPRunner | None:
+        """What drafts besides copying, if anything does."""
+        return self.draft or self.mtp
 
     def draft_proposer(self, sampler: Sampler, config: EngineConfig) -> ModelProposer | None:
-        """Return the proposer that runs the draft model, if there is one."""
+        """Return the proposer that runs the draft model or the heads, if there are any."""
         budget = config.scheduler.max_num_batched_tokens
+        if self.mtp is not None:
+            return MTPProposer(self.mtp, sampler, max_num_batched_tokens=budget)
         if self.draft is None:
             return None
         if self.translation is None:
@@ -77,7 +94,7 @@ class Worker:
             max_num_requests=config.scheduler.max_num_requests,
             num_blocks=target.pool.num_blocks,
             block_size=target.pool.block_size,
-            kv_cache_bytes=target.pool.num_bytes + (0 if draft is None else draft.pool.num_bytes),
+            kv_cache_bytes=self._num_cache_bytes,
             speculation_method=speculative.speculation_method,
             speculation_depth=(
                 speculative.max_speculation_depth
@@ -90,12 +107,19 @@ class Worker:
             prediction_depth=min(speculative.prediction_depth, speculative.max_speculation_depth),
             default_sampling_params=self.default_sampling_params,
             self_test_difference=self.self_test_difference,
-            hidden_size=int(target.loaded.module.config.get_text_config().hidden_size),  # type: ignore[union-attr, operator]
+            hidden_size=target.loaded.hidden_size,
+            has_mtp=self.mtp is not None,
         )
+
+    @property
+    def _num_cache_bytes(self) -> int:
+        drafter, states = self.drafter, self.target.hidden_states
+        num_bytes = self.target.pool.num_bytes + (0 if drafter is None else drafter.pool.num_bytes)
+        return num_bytes + (0 if states is None else states.num_bytes)
 
 
 def load_worker(config: EngineConfig) -> Worker:
-    """Load target, draft and tokenizer, check them against each other, and allocate the pools.
+    """Load target, draft or heads, and tokenizer, check them against each other, and allocate the pools.
 
     Raises:
         ConfigError, ModelLoadError: They cannot be loaded, do not fit together, or do not fit the memory.
@@ -110,8 +134,13 @@ def load_worker(config: EngineConfig) -> Worker:
         sampling_params = _default_sampling_params(config.model)
         target = load_model(config.model, bar)
         draft = LoadedDraft() if wanted is None else load_draft(wanted, config, tokenizer, target, bar)
+        mtp = LoadedMTP()
+        if config.speculative.speculation_method in ("auto", "mtp") and draft.model is None:
+            mtp = load_mtp(config.model, target)
+            if config.speculative.speculation_method == "mtp" and mtp.module is None:
+                raise ConfigError(f"speculation_method mtp needs heads: {mtp.remark}")
         bar.begin("comparing with transformers")
-        worker = build_worker(config, tokenizer, target, draft.model, draft.translation)
+        worker = build_worker(config, tokenizer, target, draft.model, draft.translation, mtp)
         return replace(worker, default_sampling_params=sampling_params, draft_remark=draft.remark)
 
 
@@ -121,8 +150,9 @@ def build_worker(
     target: LoadedModel,
     draft: LoadedModel | None,
     translation: Translation | None = None,
+    mtp: LoadedMTP | None = None,
 ) -> Worker:
-    """Test loaded models, size and allocate their pools."""
+    """Test loaded models, size and allocate their pools; there are heads or a draft, not both."""
     if tokenizer.vocab_size > target.vocab_size:
         raise ModelLoadError(
             f"the tokenizer of {target.name} has {tokenizer.vocab_size} ids, its model only {target.vocab_size}"
@@ -139,20 +169,16 @@ def build_worker(
         if config.model.max_model_len > max_model_len:
             raise ConfigError(f"max_model_len {config.model.max_model_len} is beyond the model's {max_model_len}")
         max_model_len = config.model.max_model_len
-    num_blocks = _num_blocks(config, models, max_model_len)
+    head = None if mtp is None else mtp.layer
+    num_blocks = _num_blocks(config, models, head, max_model_len)
+    states = None if head is None else _hidden_states(config, target, num_blocks)
     runners = [
-        ModelRunner(
-            model,
-            KVCachePool(
-                [layer.kv for layer in model.layers],
-                num_blocks=num_blocks,
-                block_size=block_size,
-                dtype=model.dtype,
-                device=model.device,
-            ),
-        )
+        ModelRunner(model, _pool(config, model, model.layers, num_blocks), states if model is target else None)
         for model in models
     ]
+    heads = None
+    if mtp is not None and mtp.module is not None and head is not None:
+        heads = MTPRunner(mtp.module, head, runners[0], _pool(config, target, [head], num_blocks))
     return Worker(
         name=target.name,
         tokenizer=tokenizer,
@@ -161,6 +187,27 @@ def build_worker(
         max_model_len=min(max_model_len, num_blocks * block_size),
         self_test_difference=difference,
         translation=translation,
+        mtp=heads,
+    )
+
+
+def _pool(config: EngineConfig, model: LoadedModel, layers: Sequence[LayerSpec], num_blocks: int) -> KVCachePool:
+    return KVCachePool(
+        [layer.kv for layer in layers],
+        num_blocks=num_blocks,
+        block_size=config.cache.block_size,
+        dtype=model.dtype,
+        device=model.device,
+    )
+
+
+def _hidden_states(config: EngineConfig, model: LoadedModel, num_blocks: int) -> HiddenStatePool:
+    return HiddenStatePool(
+        model.hidden_size,
+        num_blocks=num_blocks,
+        block_size=config.cache.block_size,
+        dtype=model.dtype,
+        device=model.device,
     )
 
 
@@ -170,8 +217,8 @@ def _default_sampling_params(model: ModelConfig) -> SamplingParams:
     return GenerationConfig.read(model_path(model.model), revision=model.revision).sampling_params()
 
 
-def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], max_model_len: int) -> int:
-    """How many blocks fit, both pools counted; never more than all seats could use."""
+def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], head: LayerSpec | None, max_model_len: int) -> int:
+    """How many blocks fit, all pools counted; never more than all seats could use."""
     cache = config.cache
     if cache.num_blocks is not None:
         return cache.num_blocks
@@ -179,7 +226,11 @@ def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], max_model_l
     per_block = sum(
         num_bytes_per_block([layer.kv for layer in m.layers], block_size=block_size, dtype=m.dtype) for m in models
     )
-    device = models[0].device
+    target = models[0]
+    if head is not None:
+        per_block += num_bytes_per_block([head.kv], block_size=block_size, dtype=target.dtype)
+        per_block += block_size * target.hidden_size * target.dtype.itemsize
+    device = target.device
     if cache.kv_memory_gib is not None:
         memory = cache.kv_memory_gib * 2**30
     elif device.type == "cuda":

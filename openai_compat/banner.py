@@ -18,13 +18,19 @@ def base_url(host: str, port: int) -> str:
     return f"http://{shown}:{port}/v1"
 
 
+def _draft_model(info: EngineInfo) -> str:
+    if info.has_mtp:
+        return "none, but the model's own heads"
+    return (info.draft_model or "none") + (f" ({info.draft_remark})" if info.draft_remark else "")
+
+
 def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, version: str) -> str:
     """Return what runs, where it is, and two ways to talk to it."""
     url = base_url(config.host, port)
     num_tokens = info.num_blocks * info.block_size
     rows = {
         "model": f"{model} ({info.architecture}, {_count(info.num_parameters)} parameters)",
-        "draft model": (info.draft_model or "none") + (f" ({info.draft_remark})" if info.draft_remark else ""),
+        "draft model": _draft_model(info),
         "device": f"{info.device}, {info.dtype}",
         "context": f"{info.max_model_len:,} tokens",
         "KV cache": f"{info.num_blocks:,} blocks of {info.block_size} tokens = {num_tokens:,} tokens, "

@@ -44,6 +44,8 @@ def speculation_of(request: SamplingFields, info: EngineInfo) -> Speculation:
         raise InvalidParameter("draft_model", f"draft_model '{request.draft_model}' is not loaded.")
     if options.method == "draft" and info.draft_model is None:
         raise InvalidParameter("speculation.method", "speculation.method 'draft' needs a draft model; none is loaded.")
+    if options.method == "mtp" and not info.has_mtp:
+        raise InvalidParameter("speculation.method", "speculation.method 'mtp' needs heads; none are loaded.")
     is_off = options.enabled is False or options.method == "none" or request.draft_model is None
     if options.enabled and (is_off or options.depth == 0):
         raise InvalidParameter("speculation.enabled", "speculation.enabled is true, but other fields switch it off.")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from helix.config import CacheConfig, EngineConfig, SchedulerConfig, SpeculativeConfig
 from helix.engine import LLMEngine
 from helix.model.loader import prepare
+from helix.model.mtp_loader import build_mtp
 from helix.sampling_params import SamplingParams
 from helix.text.tokenizer import Tokenizer
 from helix.text.translation import Translation
@@ -61,10 +62,11 @@ def make_engine(
     enable_prefix_caching: bool = True,
     tokenizer: Any = None,
     draft_tokenizer: Tokenizer | None = None,
+    mtp: Mapping[str, Tensor] | None = None,
     scheduler: dict[str, Any] | None = None,
     **speculative: Any,
 ) -> LLMEngine:
-    """Assemble an engine over copies of the models; further keywords are SpeculativeConfig's.
+    """Assemble an engine over copies of the models; mtp are weights of heads, further keywords SpeculativeConfig's.
 
     Depths are pinned, at 5, unless they ask otherwise: in models this small no draft ever pays.
     """
@@ -75,12 +77,14 @@ def make_engine(
         speculative=SpeculativeConfig(**speculative),
     )
     cpu = torch.device("cpu")
+    loaded = prepare(copy.deepcopy(target), "tiny", cpu)
     worker = build_worker(
         config,
         cast(Tokenizer, tokenizer or LetterTokenizer()),
-        prepare(copy.deepcopy(target), "tiny", cpu),
+        loaded,
         None if draft is None else prepare(copy.deepcopy(draft), "tiny-draft", cpu),
         None if draft_tokenizer is None else Translation(tokenizer, draft_tokenizer),
+        None if mtp is None else build_mtp(mtp, loaded),
     )
     return LLMEngine(config, worker=worker)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def tiny_llama(*, seed: int = 0, vocab_size: int = 64, scale: float = 4.0, **changes: Any) -> nn.Module:
@@ -37,3 +37,36 @@ def random_model(config: Any, *, seed: int = 0, scale: float = 4.0) -> nn.Module
             if parameter.dim() > 1:
                 parameter.mul_(scale)
     return model.eval()
+
+
+def random_mtp(target: nn.Module, *, seed: int = 0, scale: float = 4.0) -> dict[str, Tensor]:
+    """Return the weights of a head for a tiny Llama, as random as the model."""
+    model: Any = target
+    size = model.config.hidden_size
+    torch.manual_seed(seed)
+    shapes = {f"layers.0.{name}": weight.shape for name, weight in model.model.layers[0].state_dict().items()}
+    shapes |= {f"{name}.weight": (size,) for name in ("pre_fc_norm_embedding", "pre_fc_norm_hidden", "norm")}
+    shapes |= {"fc.weight": (size, 2 * size)}
+    return {
+        name: torch.randn(shape) * 0.02 * scale if len(shape) > 1 else 1 + 0.1 * torch.randn(shape)
+        for name, shape in shapes.items()
+    }
+
+
+def repeating_llama(*, seed: int = 0, scale: float = 4.0) -> nn.Module:
+    """Return a tiny Llama that looks at nothing but the last token, so that heads can know what it will say."""
+    model: Any = tiny_llama(seed=seed, scale=scale)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+    knowing: nn.Module = model
+    return knowing
+
+
+def knowing_mtp(target: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a head that says what a repeating_llama says: it hands the embedding on."""
+    weights = {name: torch.zeros_like(weight) for name, weight in random_mtp(target).items()}
+    size = len(weights["norm.weight"])
+    weights["fc.weight"][:, :size] = torch.eye(size)
+    return weights | {name: torch.ones_like(weight) for name, weight in weights.items() if weight.dim() == 1}

@@ -1,4 +1,4 @@
-"""The key and value tensors of one model, and writing to slots."""
+"""The key and value tensors of one model, its hidden states where they are kept, and writing to slots."""
 
 from __future__ import annotations
 
@@ -73,11 +73,53 @@ class KVCachePool:
 
     def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
         """Copy whole blocks (source, destination) in every layer: copy on write."""
-        for source, destination in copies:
-            src = slice(source * self.block_size, (source + 1) * self.block_size)
-            dst = slice(destination * self.block_size, (destination + 1) * self.block_size)
-            for tensor in (*self.keys, *self.values):
-                tensor[dst] = tensor[src]
+        _copy_blocks((*self.keys, *self.values), copies, self.block_size)
+
+
+class HiddenStatePool:
+    """What the LM head read for each token, in the slots of its KV: one vector a token.
+
+    Heads that draft need the hidden state before each token they compute. Kept beside the KV, it is valid where the KV
+    is: after a rejection, a preemption, a hit of the prefix cache or a copied block alike.
+    """
+
+    def __init__(
+        self, hidden_size: int, *, num_blocks: int, block_size: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self.block_size = block_size
+        self._states = torch.zeros(num_blocks * block_size, hidden_size, dtype=dtype, device=device)
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory taken."""
+        return self._states.numel() * self._states.element_size()
+
+    def write(
+        self,
+        slots: Tensor,  # [num_query_tokens] int64
+        hidden_states: Tensor,  # [num_query_tokens, hidden_size]
+    ) -> None:
+        """Store the hidden states of new tokens in their slots."""
+        self._states.index_copy_(0, slots, hidden_states.to(self._states.dtype))
+
+    def read(
+        self,
+        slots: Tensor,  # [num_query_tokens] int64
+    ) -> Tensor:
+        """Return a copy of the hidden states in some slots, [num_query_tokens, hidden_size]."""
+        return self._states.index_select(0, slots)
+
+    def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
+        """Copy whole blocks (source, destination): copy on write."""
+        _copy_blocks((self._states,), copies, self.block_size)
+
+
+def _copy_blocks(tensors: Sequence[Tensor], copies: Sequence[tuple[int, int]], block_size: int) -> None:
+    for source, destination in copies:
+        src = slice(source * block_size, (source + 1) * block_size)
+        dst = slice(destination * block_size, (destination + 1) * block_size)
+        for tensor in tensors:
+            tensor[dst] = tensor[src]
 
 
 def num_bytes_per_block(layouts: Sequence[KVLayout], *, block_size: int, dtype: torch.dtype) -> int:

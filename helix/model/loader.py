@@ -35,6 +35,8 @@ class LoadedModel:
     """Number format of activations and KV cache."""
     vocab_size: int
     """Width of the logits, padding included."""
+    hidden_size: int
+    """Width of what the LM head reads."""
     max_model_len: int
     """Longest sequence the model was built for."""
     num_parameters: int
@@ -114,6 +116,7 @@ def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:
         device=device,
         dtype=dtype,
         vocab_size=int(text_config.vocab_size),
+        hidden_size=int(text_config.hidden_size),
         max_model_len=_max_model_len(text_config),
         num_parameters=num_parameters,
         linear_route=linear_route,

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from helix.errors import ModelLoadError
-from helix.kv_cache.pool import KVCachePool
+from helix.kv_cache.pool import HiddenStatePool, KVCachePool
 from helix.model.attention import IMPLEMENTATION, AttentionContext, attention_context, choose_kernel
 from helix.model.batch import ForwardBatch, Span
 from helix.model.loader import LoadedModel
 
 
 class ModelRunner:
-    """A model and its KV pool."""
+    """A model and its KV pool, and a pool of its hidden states if somebody reads them."""
 
-    def __init__(self, loaded: LoadedModel, pool: KVCachePool) -> None:
+    def __init__(self, loaded: LoadedModel, pool: KVCachePool, hidden_states: HiddenStatePool | None = None) -> None:
         self.loaded = loaded
         self.pool = pool
+        self.hidden_states = hidden_states
         self.attention_kernel = choose_kernel(loaded.device, loaded.dtype)
+        self._last_hidden_states: Tensor | None = None
+        if hidden_states is not None:
+            loaded.module.get_decoder().register_forward_hook(self._catch)  # type: ignore[operator]
 
     @torch.inference_mode()
     def forward(self, spans: Sequence[Span]) -> Tensor:  # [sum of num_logits, vocab_size]
-        """Compute the spans in one pass, write their KV, and return the logits they ask for, span after span."""
+        """Compute the spans in one pass, write their KV, and return the logits they ask for, span after span.
+
+        Where hidden states are kept, those of all tokens computed are written too.
+        """
         batch = ForwardBatch(spans, block_size=self.pool.block_size, device=self.loaded.device)
         rows = batch.logits_indices
         num_logits = rows.numel()
@@ -38,29 +46,49 @@ class ModelRunner:
                 use_cache=False,
                 logits_to_keep=rows,
             )
+        if self.hidden_states is not None:
+            assert self._last_hidden_states is not None, "the decoder ran without its hook"
+            self.hidden_states.write(batch.slot_mapping, self._last_hidden_states[0])
+            self._last_hidden_states = None
         logits: Tensor = output.logits[0]
         return logits[:num_logits]
 
     def time_passes(self, rows: Sequence[int], *, context_len: int = 0, budget_s: float = 2.0) -> dict[int, float]:
-        """Return the seconds of a pass by its number of rows behind context_len tokens; overwrites the first blocks.
+        """Return the seconds of a pass by its number of rows, as `time_passes` finds them."""
+        return time_passes(self.forward, self.pool, rows, context_len=context_len, budget_s=budget_s)
 
-        The best of some: after a pass to warm up, numbers of rows take turns until the budget is spent.
-        """
-        table = range(-(-(context_len + max(rows)) // self.pool.block_size))
-        if len(table) > self.pool.num_blocks:
-            raise ValueError(f"{context_len + max(rows)} tokens do not fit {self.pool.num_blocks} blocks")
-        best = dict.fromkeys(rows, float("inf"))
-        self.forward([Span(table, context_len, [0] * max(rows), 1)])
-        started_s = time.perf_counter()
-        for turn in range(_MAX_TURNS):
-            if turn and time.perf_counter() - started_s > budget_s:
-                break
-            for num_rows in rows:
-                began_s = time.perf_counter()
-                logits = self.forward([Span(table, context_len, [0] * num_rows, num_rows)])
-                logits[-1, 0].item()  # wait for an accelerator
-                best[num_rows] = min(best[num_rows], time.perf_counter() - began_s)
-        return best
+    def _catch(self, module: nn.Module, arguments: Any, output: Any) -> None:
+        """Keep what the decoder returns, which is what the LM head reads: behind the final norm."""
+        self._last_hidden_states = output.last_hidden_state
+
+
+def time_passes(
+    forward: Callable[[Sequence[Span]], Tensor],
+    pool: KVCachePool,
+    rows: Sequence[int],
+    *,
+    context_len: int = 0,
+    budget_s: float = 2.0,
+) -> dict[int, float]:
+    """Return the seconds of a pass by its number of rows behind context_len tokens; overwrites the first blocks.
+
+    The best of some: after a pass to warm up, numbers of rows take turns until the budget is spent.
+    """
+    table = range(-(-(context_len + max(rows)) // pool.block_size))
+    if len(table) > pool.num_blocks:
+        raise ValueError(f"{context_len + max(rows)} tokens do not fit {pool.num_blocks} blocks")
+    best = dict.fromkeys(rows, float("inf"))
+    forward([Span(table, context_len, [0] * max(rows), 1)])
+    started_s = time.perf_counter()
+    for turn in range(_MAX_TURNS):
+        if turn and time.perf_counter() - started_s > budget_s:
+            break
+        for num_rows in rows:
+            began_s = time.perf_counter()
+            logits = forward([Span(table, context_len, [0] * num_rows, num_rows)])
+            logits[-1, 0].item()  # wait for an accelerator
+            best[num_rows] = min(best[num_rows], time.perf_counter() - began_s)
+    return best
 
 
 _MAX_TURNS = 4

@@ -182,6 +182,7 @@ class ProposerChain:
                 if (costs := draft_costs.get(model.name)) is not None:
                     next_s = costs.seconds(Load(1))
                     first_s = next_s + self._catch_up_s(model, choice.asked, costs)
+                    first_s += next_s * model.num_passes_through_prefix(choice.asked)
                 made = make(survival=survival(certain + expected), first_s=first_s, next_s=next_s)
                 candidates.append((made, model))
         return candidates
@@ -208,6 +209,7 @@ class ProposerChain:
             token_s = costs.seconds(batch)
             behind = max(model.num_tokens_behind(choice.asked) for choice in choices)
             expected_s = costs.seconds(Load(max(behind, len(choices)))) - token_s
+            expected_s += token_s * max(model.num_passes_through_prefix(choice.asked) for choice in choices)
         for choice in choices:
             choice.asked.goes_on = partial(self._goes_on, choice, model.name, prices, token_s / len(choices))
         started_s = self._clock()

@@ -6,7 +6,6 @@ Source: Leviathan et al., arXiv 2211.17192; Chen et al., arXiv 2302.01318.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -16,7 +15,8 @@ from helix.model.batch import Span
 from helix.model.runner import ModelRunner
 from helix.request import Request
 from helix.sampling.sampler import Sampler
-from helix.spec_decode.proposer import Draft, DraftRequest, Drafts
+from helix.spec_decode.growing_draft import GrowingDraft, draw_next
+from helix.spec_decode.proposer import DraftRequest, Drafts
 
 
 class DraftModelProposer:
@@ -39,27 +39,22 @@ class DraftModelProposer:
         """Return how many tokens the first pass computes for a request."""
         return asked.request.num_tokens - asked.request.num_draft_computed_tokens + len(asked.prefix)
 
+    def num_passes_through_prefix(self, asked: DraftRequest) -> int:
+        """Return none: the first pass computes the prefix too."""
+        return 0
+
     def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
         """Catch up with each request's tokens and draft for those that have caught up.
 
         Changes num_draft_computed_tokens of the requests; the scheduler cuts it back after verification.
         """
         drafting, logits = self._catch_up(asked)
-        made = [_Made(item, is_coupled=self.sampler.uses_match(item.request)) for item in drafting]
+        made = [GrowingDraft(item, is_coupled=self.sampler.uses_match(item.request)) for item in drafting]
         active = made
         while active:
-            drawn = self.sampler.draw(
-                pad(logits, (0, self._num_missing_ids), value=-torch.inf) if self._num_missing_ids else logits,
-                [one.asked.request for one in active],
-                [one.asked.prefix + one.token_ids for one in active],
-                coupled=[one.is_coupled for one in active],
-            )
-            for row, one in enumerate(active):
-                one.token_ids.append(drawn.token_ids[row])
-                one.confidence.append(drawn.confidence[row])
-                if not one.is_coupled:
-                    assert drawn.probs is not None, "a draft that is not coupled comes with its distribution"
-                    one.probs.append(drawn.probs[row])
+            if self._num_missing_ids:
+                logits = pad(logits, (0, self._num_missing_ids), value=-torch.inf)
+            draw_next(self.sampler, logits, active)
             active = [one for one in active if one.goes_on]
             if active:
                 logits = self.runner.forward([self._next_span(one) for one in active])
@@ -68,7 +63,7 @@ class DraftModelProposer:
     def forget(self, request: Request) -> None:
         """Nothing is kept outside the request."""
 
-    def _next_span(self, made: _Made) -> Span:
+    def _next_span(self, made: GrowingDraft) -> Span:
         """Return the last drafted token of a request, to be computed."""
         request = made.asked.request
         start = request.num_draft_computed_tokens
@@ -102,26 +97,3 @@ class DraftModelProposer:
                 drafting.append(item)
         logits = self.runner.forward(spans) if spans else torch.empty(0)
         return drafting, logits
-
-
-@dataclass(slots=True)
-class _Made:
-    """A draft while it grows."""
-
-    asked: DraftRequest
-    is_coupled: bool
-    token_ids: list[int] = field(default_factory=list)
-    probs: list[Tensor] = field(default_factory=list)
-    confidence: list[float] = field(default_factory=list)
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether one more token may and should be drafted."""
-        if len(self.token_ids) >= self.asked.max_draft_tokens:
-            return False
-        return self.asked.goes_on is None or self.asked.goes_on(self.confidence)
-
-    def draft(self, proposer: str) -> Draft:
-        """Return what was drafted."""
-        probs = None if self.is_coupled else torch.stack(self.probs)
-        return Draft(self.token_ids, proposer, probs, confidence=self.confidence)

@@ -115,3 +115,7 @@ class ModelProposer(Proposer, Protocol):
     def num_tokens_behind(self, asked: DraftRequest) -> int:
         """Return how many tokens its first pass computes for a request before the first guess."""
         ...
+
+    def num_passes_through_prefix(self, asked: DraftRequest) -> int:
+        """Return how many passes follow the first one before the first guess."""
+        ...

@@ -109,6 +109,10 @@ class TranslatedDraftProposer:
             num_known = sequence.num_computed_tokens - sequence.num_read_tokens
         return max(round(num_new * self.translation.num_draft_tokens_per_token) - num_known, 1)
 
+    def num_passes_through_prefix(self, asked: DraftRequest) -> int:
+        """Return none: the first pass computes the prefix too."""
+        return 0
+
     def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
         """Read what was committed, and draft for the requests that have blocks and have caught up."""
         self._free_preempted()

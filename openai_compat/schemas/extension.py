@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Method = Literal["auto", "draft", "suffix", "ngram", "grammar", "none"]
+Method = Literal["auto", "draft", "mtp", "suffix", "ngram", "grammar", "none"]
 
 
 class SpeculationOptions(Struct, kw_only=True):

@@ -19,7 +19,7 @@ from helix.sampling_params import SamplingParams
 from helix.structured.grammar import Grammar
 from tests.engines import make_engine
 from tests.grammars import END, TOKENS, TextTokenizer
-from tests.models import tiny_llama
+from tests.models import random_mtp, tiny_llama
 
 TOKENIZER = TextTokenizer()
 TARGET = tiny_llama(vocab_size=len(TOKENS) + 3)
@@ -76,6 +76,7 @@ class Case:
 PROPOSERS = {
     "draft model": Case("draft", {"draft": DRAFT, "speculation_method": "draft"}),
     "weak draft model": Case("draft", {"draft": OTHER_DRAFT, "speculation_method": "draft"}),
+    "heads": Case("mtp", {"mtp": random_mtp(TARGET), "speculation_method": "mtp"}),
     "suffix": Case("suffix", {"speculation_method": "suffix"}),
     "n-gram": Case("ngram", {"speculation_method": "ngram"}),
     "prediction": Case(

@@ -35,6 +35,7 @@ MODEL = tiny_llama()
         ([1], {"prediction": (3, VOCAB_SIZE)}, "prediction"),
         ([1], {"speculation_depth": 17}, "speculation_depth"),
         ([1], {"speculation_method": "draft"}, "speculation_method"),
+        ([1], {"speculation_method": "mtp"}, "speculation_method"),
     ],
 )
 def test_a_request_that_cannot_be_served_names_its_field(prompt: list[int], params: dict[str, Any], field: str) -> None:

@@ -8,19 +8,22 @@ from typing import Any, cast
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
 from helix.config import CacheConfig, EngineConfig, ModelConfig, SchedulerConfig, SpeculativeConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.model.loader import LoadedModel, prepare
+from helix.model.mtp_loader import LoadedMTP, build_mtp
 from helix.sampling.sampler import Sampler
 from helix.spec_decode.draft_model import DraftModelProposer
+from helix.spec_decode.mtp import MTPProposer
 from helix.spec_decode.translated_draft import TranslatedDraftProposer
 from helix.text.tokenizer import Tokenizer
 from helix.worker import Worker, build_worker, load_worker
 from tests.engines import LetterTokenizer
 from tests.helix.text.conftest import sentencepiece
-from tests.models import tiny_llama
+from tests.models import random_mtp, tiny_llama
 
 BLOCK_BYTES = 4 * 4 * 2 * 2 * 2 * 8
 """Four tokens of float32 keys and values in two layers with two heads of eight, of a tiny Llama."""
@@ -34,6 +37,7 @@ def _build(
     target: LoadedModel | None = None,
     draft: LoadedModel | None = None,
     *,
+    mtp: LoadedMTP | None = None,
     cache: dict[str, Any] | None = None,
     max_model_len: int | None = None,
     max_num_seqs: int = 2,
@@ -43,7 +47,12 @@ def _build(
         cache=CacheConfig(block_size=4, **(cache or {})),
         scheduler=SchedulerConfig(max_num_seqs=max_num_seqs),
     )
-    return build_worker(config, cast(Tokenizer, LetterTokenizer()), target or _prepared(), draft)
+    return build_worker(config, cast(Tokenizer, LetterTokenizer()), target or _prepared(), draft, mtp=mtp)
+
+
+def _with_heads(**settings: Any) -> Worker:
+    target = _prepared()
+    return _build(target, mtp=build_mtp(random_mtp(tiny_llama()), target), **settings)
 
 
 def test_the_built_in_pair_goes_by_its_names_and_is_described_alike_after_every_start() -> None:
@@ -143,3 +152,56 @@ def test_blocks_are_copied_in_both_pools() -> None:
     for pool in pools:
         assert (pool.keys[1][12:16] == 5.0).all()
         assert not pool.keys[1][8:12].any()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    model = tiny_llama(vocab_size=274)
+    model.save_pretrained(tmp_path)  # type: ignore[operator]
+    PreTrainedTokenizerFast(tokenizer_object=sentencepiece()).save_pretrained(tmp_path)
+    save_file({f"mtp.{name}": weight for name, weight in random_mtp(model).items()}, tmp_path / "mtp.safetensors")
+    return tmp_path
+
+
+def _load(folder: Path, **speculative: Any) -> tuple[Worker, EngineConfig]:
+    config = EngineConfig(
+        model=ModelConfig(model=str(folder), device="cpu"),
+        speculative=SpeculativeConfig(**speculative),
+        cache=CacheConfig(num_blocks=80),
+    )
+    return load_worker(config), config
+
+
+@pytest.mark.parametrize(("method", "has_mtp"), [("auto", True), ("mtp", True), ("suffix", False), ("none", False)])
+def test_heads_of_a_checkpoint_draft_where_they_may_and_are_described(folder: Path, method: Any, has_mtp: bool) -> None:
+    worker, config = _load(folder, speculation_method=method)
+    assert worker.info(config).has_mtp == has_mtp
+    assert isinstance(worker.draft_proposer(Sampler(274), config), MTPProposer) == has_mtp
+    assert (worker.target.hidden_states is not None) == has_mtp, "nobody reads them"
+
+
+def test_a_draft_model_that_is_named_comes_before_heads(folder: Path) -> None:
+    worker, config = _load(folder, draft_model=str(folder))
+    assert (worker.mtp, worker.info(config).draft_model) == (None, str(folder))
+
+
+def test_heads_that_are_asked_for_and_not_there_are_missed_at_the_start(folder: Path) -> None:
+    (folder / "mtp.safetensors").unlink()
+    with pytest.raises(ConfigError, match=r"speculation_method mtp needs heads: the checkpoint of .* has no heads"):
+        _load(folder, speculation_method="mtp")
+    worker, config = _load(folder)
+    assert not worker.info(config).has_mtp
+
+
+def test_heads_and_hidden_states_share_the_memory_and_the_block_ids() -> None:
+    head_bytes, state_bytes = BLOCK_BYTES // 2, 4 * 4 * 32
+    worker = _with_heads(cache={"kv_memory_gib": 10 * (BLOCK_BYTES + head_bytes + state_bytes) / 2**30})
+    assert worker.mtp is not None and worker.target.hidden_states is not None
+    assert worker.target.pool.num_blocks == worker.mtp.pool.num_blocks == 10
+    assert worker.info(EngineConfig()).kv_cache_bytes == 10 * (BLOCK_BYTES + head_bytes + state_bytes)
+    states = worker.target.hidden_states
+    states.write(torch.arange(4, 8), torch.ones(4, 32))
+    worker.mtp.pool.keys[0][4:8] = 5.0
+    worker.copy_blocks([(1, 3)])
+    assert (states.read(torch.arange(12, 16)) == 1).all()
+    assert (worker.mtp.pool.keys[0][12:16] == 5.0).all()

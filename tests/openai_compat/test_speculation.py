@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -80,6 +81,14 @@ def test_the_draft_method_needs_a_draft_model() -> None:
     with pytest.raises(InvalidParameter) as caught:
         speculation_of(request(speculation={"method": "draft"}), FakeEngine(draft_model=None).info)
     assert caught.value.param == "speculation.method"
+
+
+def test_the_mtp_method_needs_heads() -> None:
+    wish = request(speculation={"method": "mtp", "depth": 3})
+    with pytest.raises(InvalidParameter) as caught:
+        speculation_of(wish, INFO)
+    assert caught.value.param == "speculation.method"
+    assert speculation_of(wish, replace(INFO, has_mtp=True)) == (3, "mtp")
 
 
 def test_the_engines_own_settings_stand_in_for_none() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from helix.kv_cache.pool import KVCachePool, KVLayout, num_bytes_per_block
+from helix.kv_cache.pool import HiddenStatePool, KVCachePool, KVLayout, num_bytes_per_block
 
 LAYOUTS = [KVLayout(2, 4, 4), KVLayout(1, 8, 6)]
 
@@ -38,3 +38,13 @@ def test_copying_a_block_copies_every_layer() -> None:
 
 def test_bytes_per_block_times_blocks_is_the_pool() -> None:
     assert 4 * num_bytes_per_block(LAYOUTS, block_size=2, dtype=torch.float32) == _pool().num_bytes
+
+
+def test_hidden_states_lie_in_slots_and_move_with_their_blocks() -> None:
+    pool = HiddenStatePool(3, num_blocks=4, block_size=2, dtype=torch.float32, device=torch.device("cpu"))
+    states = torch.randn(2, 3)
+    pool.write(torch.tensor([3, 2]), states)
+    pool.copy_blocks([(1, 3)])
+    assert torch.equal(pool.read(torch.tensor([3, 7, 6])), states[[0, 0, 1]])
+    assert not pool.read(torch.tensor([0, 1, 4, 5])).any()
+    assert pool.num_bytes == 8 * 3 * 4

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from helix.errors import ModelLoadError
-from helix.kv_cache.pool import KVCachePool
+from helix.kv_cache.pool import HiddenStatePool, KVCachePool
 from helix.model.attention import IMPLEMENTATION
 from helix.model.batch import Span
 from helix.model.loader import prepare
@@ -100,3 +100,24 @@ def test_a_model_that_fails_the_self_test_is_named_and_left_as_it_was() -> None:
     with pytest.raises(ModelLoadError, match="LlamaForCausalLM cannot be served"):
         self_test(loaded, block_size=4)
     assert loaded.module.config._attn_implementation == IMPLEMENTATION  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("cuts", [[23], [1, 23], [7, 8, 9, 23]])
+def test_what_the_lm_head_reads_is_kept_for_every_token_computed(cuts: list[int]) -> None:
+    loaded, table, start = _runner().loaded, [9, 0, 15, 3, 7, 1], 0
+    states = HiddenStatePool(32, num_blocks=16, block_size=BLOCK_SIZE, dtype=torch.float32, device=CPU)
+    runner = ModelRunner(loaded, _runner().pool, states)
+    for end in cuts:
+        runner.forward([Span(table, start, IDS[start:end], int(end == 23)), Span([12], 0, [60, 61], 0)])
+        start = end
+    slots = torch.tensor([table[p // BLOCK_SIZE] * BLOCK_SIZE + p % BLOCK_SIZE for p in range(23)])
+    with torch.inference_mode():
+        expected = tiny_llama().model(input_ids=torch.tensor([IDS]), use_cache=False)  # type: ignore[operator]
+    assert torch.allclose(states.read(slots), expected.last_hidden_state[0], atol=1e-4)
+
+
+def test_nothing_hooks_into_a_model_whose_hidden_states_nobody_reads() -> None:
+    runner = _runner()
+    runner.forward([Span([1, 2], 0, IDS[:6], 1)])
+    assert runner.hidden_states is None
+    assert not any(module._forward_hooks for module in runner.loaded.module.modules())

@@ -34,6 +34,9 @@ class Scripted:
     def num_tokens_behind(self, asked: DraftRequest) -> int:
         return 1
 
+    def num_passes_through_prefix(self, asked: DraftRequest) -> int:
+        return 0
+
     def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
         self.asked.append([item.request_id for item in asked])
         self.prefixes += [item.prefix for item in asked]
@@ -324,3 +327,18 @@ def test_everybody_forgets_a_request_that_ended() -> None:
     proposers, request = [_copy(), _draft_model()], _item("a").request
     _chain(*proposers).forget(request)
     assert [proposer.forgotten for proposer in proposers] == [[request], [request]]
+
+
+def test_passes_through_what_another_one_drafted_are_paid_for() -> None:
+    """Heads read a prefix token by token; as cheap as one pass, they would be asked where they only cost."""
+
+    class Forced(Scripted):
+        def _draft(self, item: DraftRequest) -> Draft:
+            return Draft([1, 1], self.name, confidence=[1.0, 1.0])
+
+    for num_passes, is_asked in ((0, True), (40, False)):
+        model = _draft_model("a")
+        model.num_passes_through_prefix = lambda asked, n=num_passes: n  # type: ignore[method-assign, misc]
+        chain = _chain(Forced("grammar", {"a"}), model, draft_s=0.05)
+        assert chain.propose([_item("a", 4)])["a"].token_ids[:2] == [1, 1]
+        assert bool(model.asked) == is_asked
