@@ -1,7 +1,8 @@
 """Score the built-in models on examples they have never seen: `python -m helix.demo.evaluate`.
 
 Every example comes from the held-out split. The target answers greedily; the generator's own check says whether the
-answer is right. The draft is scored along the target's answers: how often its most likely token is the target's.
+answer is right. The draft and the head are scored along the target's answers: how often their most likely token is the
+target's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, 
 
 from helix.demo import DRAFT_DIR, TARGET_DIR, corpus
 from helix.demo.example import Example, Split
+from helix.demo.head import Head, load_head
+from helix.demo.network import TARGET
 
 NUM_SPECULATIVE_TOKENS = 4
 BATCH_SIZE = 32
@@ -38,6 +41,9 @@ class Score:
     num_drafted: int = 0
     num_accepted: int = 0
     """Drafted and accepted when drafting NUM_SPECULATIVE_TOKENS ahead."""
+    num_head_drafted: int = 0
+    num_head_accepted: int = 0
+    """The same with the head."""
     failures: list[str] = field(default_factory=list)
 
     def add(self, other: Score) -> None:
@@ -48,6 +54,8 @@ class Score:
         self.num_agreed += other.num_agreed
         self.num_drafted += other.num_drafted
         self.num_accepted += other.num_accepted
+        self.num_head_drafted += other.num_head_drafted
+        self.num_head_accepted += other.num_head_accepted
 
 
 def held_out_examples(per_kind: int, seed: int, only: list[str] | None = None) -> list[Example]:
@@ -100,15 +108,35 @@ def agreement(draft: LlamaForCausalLM, prompt_ids: list[int], answer_ids: list[i
     return [a == b for a, b in zip(logits[0].argmax(-1).tolist(), answer_ids, strict=True)]
 
 
-def speculate(agreed: list[bool], depth: int) -> tuple[int, int]:
-    """Return (drafted, accepted) for greedy speculation of depth tokens along an answer.
+@torch.inference_mode()
+def head_agreement(
+    target: LlamaForCausalLM, head: Head, prompt_ids: list[int], answer_ids: list[int], depth: int
+) -> list[list[bool]]:
+    """Return the same for a head by depth; a token that a depth cannot reach from the prompt counts as missed."""
+    input_ids = torch.tensor([prompt_ids + answer_ids[:-1]])
+    positions = torch.arange(input_ids.shape[1])
+    rows = positions[len(prompt_ids) - 1 :]
+    states = target.model(input_ids).last_hidden_state[0]
+    embeddings = target.get_input_embeddings()(input_ids)[0]
+    labels = torch.tensor(answer_ids)
+    agreed = []
+    for reached, found in head(embeddings, states, positions, [len(positions)], rows, depth):
+        is_agreed = torch.zeros(len(labels), dtype=torch.bool)
+        is_agreed[reached] = target.lm_head(found).argmax(-1) == labels[reached]
+        agreed.append(is_agreed.tolist())
+    return agreed
 
-    Each step drafts up to depth tokens, keeps those before the first disagreement, and gets one token of the target.
-    An accepted prefix is the target's own text, so the agreement along that text decides everything.
+
+def speculate(agreed: list[list[bool]]) -> tuple[int, int]:
+    """Return (drafted, accepted) for greedy speculation along an answer, as deep as there are depths.
+
+    Each step drafts up to that many tokens, keeps those before the first disagreement, and gets one token of the
+    target. An accepted prefix is the target's own text, so the agreement along that text, by depth, decides everything.
     """
+    num_tokens = len(agreed[0])
     drafted = accepted = position = 0
-    while position < len(agreed) - 1:
-        window = agreed[position : min(position + depth, len(agreed) - 1)]
+    while position < num_tokens - 1:
+        window = [at_depth[position + i] for i, at_depth in enumerate(agreed) if position + i < num_tokens - 1]
         run = window.index(False) if False in window else len(window)
         drafted, accepted = drafted + len(window), accepted + run
         position += run + 1
@@ -118,6 +146,7 @@ def speculate(agreed: list[bool], depth: int) -> tuple[int, int]:
 def evaluate(
     target: LlamaForCausalLM,
     draft: LlamaForCausalLM | None,
+    head: Head | None,
     tokenizer: PreTrainedTokenizerFast,
     examples: list[Example],
 ) -> dict[str, Score]:
@@ -134,10 +163,14 @@ def evaluate(
             score.failures.append(f"{example.messages[-2].get('content')!r} -> {text!r}, not {example.messages[-1]}")
         if draft is not None:
             agreed = agreement(draft, prompt_ids, answer_ids)
-            drafted, accepted = speculate(agreed, NUM_SPECULATIVE_TOKENS)
+            drafted, accepted = speculate([agreed] * NUM_SPECULATIVE_TOKENS)
             score.num_agreed += sum(agreed)
             score.num_drafted += drafted
             score.num_accepted += accepted
+        if head is not None:
+            drafted, accepted = speculate(head_agreement(target, head, prompt_ids, answer_ids, NUM_SPECULATIVE_TOKENS))
+            score.num_head_drafted += drafted
+            score.num_head_accepted += accepted
     total = Score()
     for score in scores.values():
         total.add(score)
@@ -147,20 +180,22 @@ def evaluate(
 def markdown(scores: dict[str, Score]) -> str:
     """Return the table of helix/demo/README.md."""
     lines = [
-        f"| kind | prompts | right | answer tokens | draft agrees | accepted of {NUM_SPECULATIVE_TOKENS} ahead |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        f"| kind | prompts | right | answer tokens | draft agrees | accepted of {NUM_SPECULATIVE_TOKENS} ahead "
+        "| of the head's |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for kind, score in scores.items():
         lines.append(
             f"| {kind} | {score.num_examples} | {share(score.num_correct, score.num_examples)} | {score.num_tokens} "
-            f"| {share(score.num_agreed, score.num_tokens)} | {share(score.num_accepted, score.num_drafted)} |"
+            f"| {share(score.num_agreed, score.num_tokens)} | {share(score.num_accepted, score.num_drafted)} "
+            f"| {share(score.num_head_accepted, score.num_head_drafted)} |"
         )
     return "\n".join(lines)
 
 
 def share(part: int, whole: int) -> str:
-    """Return a percentage without decimals."""
-    return f"{part / max(1, whole):.0%}"
+    """Return a percentage without decimals, or a dash of nothing."""
+    return f"{part / whole:.0%}" if whole else "-"
 
 
 def main() -> None:
@@ -181,7 +216,7 @@ def main() -> None:
     if arguments.draft.exists():
         draft = AutoModelForCausalLM.from_pretrained(arguments.draft, dtype=torch.float32)
     examples = held_out_examples(arguments.per_kind, arguments.seed, arguments.only)
-    scores = evaluate(target, draft, tokenizer, examples)
+    scores = evaluate(target, draft, load_head(arguments.target, TARGET), tokenizer, examples)
     for kind, score in scores.items():
         for failure in score.failures[: arguments.failures]:
             print(f"{kind}: {failure}")

@@ -220,13 +220,34 @@ class Llama(nn.Module):
         keep: Tensor,  # [num_kept] int64, rows whose logits are wanted
     ) -> Tensor:
         """Return logits, [num_kept, vocab_size]."""
-        table: Tensor = self.embed_tokens()
-        x = F.embedding(input_ids, table)
+        return self.logits(self.hidden_states(input_ids, positions, lens, keep))
+
+    def hidden_states(
+        self, input_ids: Tensor, positions: Tensor, lens: list[int], keep: Tensor | None = None
+    ) -> Tensor:
+        """Return what transformers' LM head reads, [num_kept, hidden_size]; of all tokens without keep."""
+        return self.last_layer(self.last_layer_input(input_ids, positions, lens), positions, lens, keep)
+
+    def last_layer_input(self, input_ids: Tensor, positions: Tensor, lens: list[int]) -> Tensor:
+        """Return what the layers but the last one make of all tokens, [num_tokens, hidden_size]."""
+        x = F.embedding(input_ids, self.embed_tokens())
         rotary = (self.cos[positions].unsqueeze(1), self.sin[positions].unsqueeze(1))
         for layer in self.layers[:-1]:
             x = layer(x, rotary, lens)
-        x = self.layers[-1](x, rotary, lens, keep)
-        return F.linear(self.output(self.norm(x)), table)
+        return x
+
+    def last_layer(self, x: Tensor, positions: Tensor, lens: list[int], keep: Tensor | None = None) -> Tensor:
+        """Return what the LM head reads, given what the last layer does."""
+        rotary = (self.cos[positions].unsqueeze(1), self.sin[positions].unsqueeze(1))
+        states: Tensor = self.norm(self.layers[-1](x, rotary, lens, keep))
+        return states
+
+    def logits(
+        self,
+        states: Tensor,  # [num_rows, hidden_size]
+    ) -> Tensor:
+        """Return the logits of hidden states, [num_rows, vocab_size]."""
+        return F.linear(self.output(states), self.embed_tokens())
 
     def exported_state(self) -> dict[str, Tensor]:
         """Return the weights under the names of LlamaForCausalLM; the last projection is folded into its lm_head."""

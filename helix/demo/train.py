@@ -1,4 +1,4 @@
-"""Train the built-in models: `python -m helix.demo.train tokenizer`, then `target`, `draft`, `export`.
+"""Train the built-in models: `python -m helix.demo.train tokenizer`, then `target`, `draft`, `head`, `export`.
 
 A run is reproducible and can be stopped at any step: the checkpoint holds weights, optimizers and the number of the
 next example. The learning rate warms up, stays, and falls to zero over the last tokens, so a run can be continued
@@ -15,141 +15,68 @@ import shutil
 import signal
 import tempfile
 from collections import deque
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+from safetensors.torch import save_file
 from tqdm import tqdm
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from helix.demo import DRAFT_DIR, TARGET_DIR, corpus
 from helix.demo.example import Split
+from helix.demo.head import HEAD_FILE, Head
 from helix.demo.network import DRAFT, TARGET, Llama, Shape
-from helix.demo.optimizer import Muon
 from helix.demo.tokenizer import END_OF_TEXT, TURN_END, bare_forms, train_tokenizer, wrap
+from helix.demo.trainer import HeadTrainer, ModelTrainer, Trainer
 
 SHAPES = {"target": TARGET, "draft": DRAFT}
 FOLDERS = {"target": TARGET_DIR, "draft": DRAFT_DIR}
-WARMUP_STEPS = 60
+WARMUP_STEPS = {"target": 60, "draft": 60, "head": 10}
+NUM_FITTED_BATCHES = 6
+"""Passes that a head's start is fitted to."""
+MODEL_TOKENS = (6_000_000, 1_200_000)
+"""To train a model on, and of them with a falling rate, unless asked otherwise."""
+HEAD_TOKENS = (1_500_000, 600_000)
+"""The same for a head."""
 PRIVATE_KEYS = ("backend", "is_local", "local_files_only")
 """What transformers 5 writes about its own loading."""
 
 
-class Trainer:
-    """One model in training: weights, optimizers and how far it is."""
-
-    def __init__(self, shape: Shape, bare_forms: list[int], seed: int, lrs: tuple[float, float, float]) -> None:
-        """Start from random weights; lrs are those of matrices, embeddings and norms."""
-        torch.manual_seed(seed)
-        self.model = Llama(shape, bare_forms)
-        self.seed, self.lrs = seed, lrs
-        self.step = self.num_tokens = self.next_example = 0
-        self._make_optimizers()
-
-    def _make_optimizers(self) -> None:
-        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
-        embeddings = [p for n, p in self.model.named_parameters() if "embed" in n]
-        norms = [p for n, p in self.model.named_parameters() if p.ndim == 1 and "embed" not in n]
-        self.optimizers = (
-            Muon(matrices, lr=self.lrs[0], weight_decay=0.1),
-            torch.optim.Adam(embeddings, lr=self.lrs[1], betas=(0.9, 0.98), eps=1e-10),
-            torch.optim.Adam(norms, lr=self.lrs[2], betas=(0.9, 0.98), eps=1e-10),
-        )
-
-    def save(self, path: Path) -> None:
-        """Write the checkpoint, atomically."""
-        state = {
-            "shape": asdict(self.model.shape),
-            "model": self.model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "progress": (self.step, self.num_tokens, self.next_example),
-            "seed": self.seed,
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint; its model may have fewer layers than asked for, and is grown then."""
-        state = torch.load(path)
-        wanted = self.model.shape
-        self.model = Llama(Shape(**state["shape"]))
-        self.model.load_state_dict(state["model"])
-        self._make_optimizers()
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            lr = optimizer.param_groups[0]["lr"]
-            optimizer.load_state_dict(saved)
-            optimizer.param_groups[0]["lr"] = lr
-        self.step, self.num_tokens, self.next_example = state["progress"]
-        self.seed = state["seed"]
-        if wanted.num_layers > self.model.shape.num_layers:
-            self.model = grow(self.model, wanted.num_layers)
-            self._make_optimizers()
-
-    def train_step(self, batches: list[corpus.Batch], lr_scale: float, teacher: Llama | None = None) -> float:
-        """Take one optimizer step over the batches and return the mean loss per learned token.
-
-        With a teacher, four fifths of the loss are the divergence from the teacher's distribution instead of the label.
-        """
-        num_learned = sum(len(batch.labels) for batch in batches)
-        total = 0.0
-        for batch in batches:
-            arguments = (torch.tensor(batch.input_ids), torch.tensor(batch.positions), batch.lens)
-            keep, labels = torch.tensor(batch.learned_rows), torch.tensor(batch.labels)
-            logits = self.model(*arguments, keep)
-            loss = F.cross_entropy(logits, labels, reduction="sum")
-            total += loss.item()
-            if teacher is not None:
-                with torch.no_grad():
-                    target_probs = teacher(*arguments, keep).softmax(-1)
-                loss = 0.2 * loss + 0.8 * F.cross_entropy(logits, target_probs, reduction="sum")
-            torch.autograd.backward(loss / num_learned)
-        for optimizer, lr in zip(self.optimizers, self.lrs, strict=True):
-            optimizer.param_groups[0]["lr"] = lr * lr_scale
-            optimizer.step()
-            optimizer.zero_grad()
-        self.step += 1
-        self.num_tokens += sum(len(batch.input_ids) for batch in batches)
-        return total / num_learned
+def make_trainer(arguments: argparse.Namespace, tokenizer: PreTrainedTokenizerFast) -> Trainer:
+    """Return what trains the network of a command, from its start."""
+    lrs = (arguments.muon_lr, arguments.embedding_lr, arguments.norm_lr)
+    if arguments.command == "head":
+        target = load_model(arguments.teacher or arguments.runs / "target.pt")
+        trainer = HeadTrainer(target, arguments.seed, lrs, arguments.depth)
+        if not checkpoint(arguments).exists():
+            sample = corpus.batches(corpus.stream(tokenizer, arguments.seed + 1), arguments.micro_batch_tokens)
+            trainer.start_from_target(batch for _, batch in islice(sample, NUM_FITTED_BATCHES))
+        return trainer
+    shape = SHAPES[arguments.command]
+    shape = replace(shape, num_layers=arguments.layers or shape.num_layers)
+    teacher = load_model(arguments.teacher) if arguments.teacher else None
+    return ModelTrainer(shape, bare_forms(tokenizer.get_vocab()), arguments.seed, lrs, teacher)
 
 
-def grow(model: Llama, num_layers: int) -> Llama:
-    """Return a deeper model that computes the same function.
-
-    Layers from the last to the first are followed by a copy of themselves that adds nothing yet.
-    """
-    num_new = num_layers - model.shape.num_layers
-    sources = list(range(model.shape.num_layers))
-    order = sorted(sources + sources[-num_new:])
-    grown = Llama(replace(model.shape, num_layers=num_layers))
-    state = {name: value for name, value in model.state_dict().items() if not name.startswith("layers.")}
-    for i, source in enumerate(order):
-        is_copy = i > 0 and order[i - 1] == source
-        for name, value in model.layers[source].state_dict().items():
-            adds = name in ("self_attn.o_proj.weight", "mlp.down_proj.weight")
-            state[f"layers.{i}.{name}"] = torch.zeros_like(value) if is_copy and adds else value.clone()
-    grown.load_state_dict(state)
-    return grown
+def checkpoint(arguments: argparse.Namespace) -> Path:
+    """Return where the network of a command is kept."""
+    path: Path = arguments.runs / f"{arguments.name or arguments.command}.pt"
+    return path
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Train the target or the draft until it has seen the tokens asked for."""
+    """Train the target, the draft or the head until it has seen the tokens asked for."""
     name = arguments.command
     arguments.runs.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads)
     tokenizer = load_tokenizer(arguments.runs)
-    shape = replace(SHAPES[name], num_layers=arguments.layers or SHAPES[name].num_layers)
-    lrs = (arguments.muon_lr, arguments.embedding_lr, arguments.norm_lr)
-    trainer = Trainer(shape, bare_forms(tokenizer.get_vocab()), arguments.seed, lrs)
-    path = arguments.runs / f"{arguments.name or name}.pt"
+    trainer = make_trainer(arguments, tokenizer)
+    path = checkpoint(arguments)
     if path.exists():
         trainer.load(path)
-    teacher = None
-    if arguments.teacher:
-        teacher = load_model(arguments.teacher)
     stopped: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _frame: stopped.append(number))
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
@@ -163,9 +90,9 @@ def train(arguments: argparse.Namespace) -> None:
             trainer.next_example = next_example
             step_batches.append(batch)
         left = arguments.tokens - trainer.num_tokens
-        lr_scale = min(1.0, (trainer.step + 1) / WARMUP_STEPS, left / max(1, arguments.decay_tokens))
+        lr_scale = min(1.0, (trainer.step + 1) / WARMUP_STEPS[name], left / max(1, arguments.decay_tokens))
         before = trainer.num_tokens
-        losses.append(trainer.train_step(step_batches, lr_scale, teacher))
+        losses.append(trainer.train_step(step_batches, lr_scale))
         bar.update(trainer.num_tokens - before)
         bar.set_postfix(step=trainer.step, loss=f"{sum(losses) / len(losses):.4f}", lr=f"{lr_scale:.2f}")
         print(trainer.step, trainer.num_tokens, f"{losses[-1]:.4f}", f"{lr_scale:.3f}", file=log, flush=True)
@@ -207,12 +134,34 @@ def make_tokenizer(arguments: argparse.Namespace) -> None:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Write both models as Hugging Face folders, in bfloat16; readers never see half a folder."""
+    """Write both models as Hugging Face folders, in bfloat16, and the head beside the target it was trained for.
+
+    Readers never see half a folder. A target that is written again loses a head that there is no checkpoint of.
+    """
     tokenizer = load_tokenizer(arguments.runs)
     for name, folder in FOLDERS.items():
-        checkpoint = arguments.runs / f"{name}.pt"
-        if checkpoint.exists():
-            export_model(load_model(checkpoint), tokenizer, arguments.to / name if arguments.to else folder)
+        path = arguments.runs / f"{name}.pt"
+        if path.exists():
+            export_model(load_model(path), tokenizer, arguments.to / name if arguments.to else folder)
+    if (path := arguments.runs / "head.pt").exists():
+        export_head(load_head_checkpoint(path), arguments.to / "target" if arguments.to else TARGET_DIR)
+
+
+def load_head_checkpoint(path: Path) -> Head:
+    """Return the head of a checkpoint, for reading only."""
+    state = torch.load(path, mmap=True)
+    head = Head(Shape(**state["shape"])).requires_grad_(False)
+    head.load_state_dict(state["model"])
+    return head.eval()
+
+
+def export_head(head: Head, folder: Path) -> None:
+    """Write a head into the folder of its target, in bfloat16, replacing another one."""
+    weights = {name: weight.to(torch.bfloat16).contiguous() for name, weight in head.exported_state().items()}
+    part = folder / f"{HEAD_FILE}.part"
+    save_file(weights, part, metadata={"format": "pt"})
+    part.chmod(0o644)
+    os.replace(part, folder / HEAD_FILE)
 
 
 def to_transformers(model: Llama, turn_end: int, end_of_text: int) -> LlamaForCausalLM:
@@ -273,20 +222,27 @@ def parse_arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     tokenizer = commands.add_parser("tokenizer", help="train the tokenizer on a sample of the corpus")
     tokenizer.add_argument("--examples", type=int, default=40_000, help="size of the sample")
-    for name in SHAPES:
+    for name in (*SHAPES, "head"):
+        num_tokens = HEAD_TOKENS if name == "head" else MODEL_TOKENS
         command = commands.add_parser(name, help=f"train the {name}, or go on from its checkpoint")
         command.add_argument("--name", help="name of checkpoint and log, if not the model's")
-        command.add_argument("--tokens", type=int, default=6_000_000, help="tokens to have seen at the end")
-        command.add_argument("--decay-tokens", type=int, default=1_200_000, help="of them, with a falling rate")
-        command.add_argument("--layers", type=int, help="depth; a shallower checkpoint is grown to it")
-        command.add_argument("--muon-lr", type=float, default=0.008, help="of the hidden matrices")
+        command.add_argument("--tokens", type=int, default=num_tokens[0], help="tokens to have seen at the end")
+        command.add_argument("--decay-tokens", type=int, default=num_tokens[1], help="of them, with a falling rate")
+        muon_lr = 0.004 if name == "head" else 0.008
+        command.add_argument("--muon-lr", type=float, default=muon_lr, help="of the hidden matrices")
         command.add_argument("--embedding-lr", type=float, default=0.05, help="of embeddings")
         command.add_argument("--norm-lr", type=float, default=0.004, help="of norms")
         command.add_argument("--micro-batch-tokens", type=int, default=2048, help="tokens of one pass")
-        command.add_argument("--micro-batches", type=int, default=2, help="passes of one optimizer step")
+        num_passes = 1 if name == "head" else 2
+        command.add_argument("--micro-batches", type=int, default=num_passes, help="passes of one optimizer step")
         command.add_argument("--save-every", type=int, default=100, help="steps between checkpoints")
         command.add_argument("--threads", type=int, default=1, help="torch threads")
-        command.add_argument("--teacher", type=Path, help="checkpoint to learn the distribution of")
+        if name == "head":
+            command.add_argument("--teacher", type=Path, help="checkpoint of its target, if not target.pt of the runs")
+            command.add_argument("--depth", type=int, default=3, help="passes on its own output, the first included")
+        else:
+            command.add_argument("--teacher", type=Path, help="checkpoint to learn the distribution of")
+            command.add_argument("--layers", type=int, help="depth; a shallower checkpoint is grown to it")
     exporting = commands.add_parser("export", help="write the checkpoints as Hugging Face folders")
     exporting.add_argument("--to", type=Path, help="folder for target/ and draft/, if not the package")
     return parser.parse_args()
@@ -295,7 +251,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Run one command."""
     arguments = parse_arguments()
-    actions = {"tokenizer": make_tokenizer, "target": train, "draft": train, "export": export}
+    actions = {"tokenizer": make_tokenizer, "target": train, "draft": train, "head": train, "export": export}
     with contextlib.suppress(BrokenPipeError):
         actions[arguments.command](arguments)
 

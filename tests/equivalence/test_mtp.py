@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from helix.config import CacheConfig, EngineConfig, SpeculativeConfig
 from helix.engine import LLMEngine
 from helix.model.batch import Span
 from helix.sampling_params import SamplingParams
@@ -141,3 +142,14 @@ def _kv_of_whole_texts(pair: str, prompts: list[list[int]], params: list[Samplin
         engine.worker.mtp.forward([Span(table, 0, text, 0)])
         keys.append(engine.worker.mtp.pool.keys[0][: len(text)].clone())
     return keys
+
+
+def test_the_built_in_head_drafts_and_changes_no_token() -> None:
+    settings = SpeculativeConfig(speculation_method="mtp", speculation_depth=3, speculation_adaptive=False)
+    engine = LLMEngine(EngineConfig(cache=CacheConfig(num_blocks=64), speculative=settings))
+    params = SamplingParams(temperature=0.7, seed=5, max_tokens=24, ignore_eos=True)
+    prompts = ["What is speculative decoding?", "Count from one to ten."]
+    drafted = engine.generate(prompts, params)
+    plain = engine.generate(prompts, replace(params, speculation_method="none"))
+    assert [one.token_ids for one in drafted] == [one.token_ids for one in plain]
+    assert set(engine.stats().spec.by_proposer) == {"mtp"}

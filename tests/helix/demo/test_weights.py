@@ -7,7 +7,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from helix.demo import DRAFT_DIR, TARGET_DIR, corpus
 from helix.demo.network import DRAFT, TARGET, Llama, Shape
-from helix.demo.train import grow, to_transformers
+from helix.demo.train import to_transformers
+from helix.demo.trainer import grow
 
 FOLDERS = [TARGET_DIR, DRAFT_DIR]
 ANSWERS = {
