@@ -228,10 +228,10 @@ def parse_arguments() -> argparse.Namespace:
         command.add_argument("--name", help="name of checkpoint and log, if not the model's")
         command.add_argument("--tokens", type=int, default=num_tokens[0], help="tokens to have seen at the end")
         command.add_argument("--decay-tokens", type=int, default=num_tokens[1], help="of them, with a falling rate")
-        muon_lr = 0.004 if name == "head" else 0.008
+        muon_lr, norm_lr = (0.015, 0.01) if name == "head" else (0.008, 0.004)
         command.add_argument("--muon-lr", type=float, default=muon_lr, help="of the hidden matrices")
         command.add_argument("--embedding-lr", type=float, default=0.05, help="of embeddings")
-        command.add_argument("--norm-lr", type=float, default=0.004, help="of norms")
+        command.add_argument("--norm-lr", type=float, default=norm_lr, help="of norms")
         command.add_argument("--micro-batch-tokens", type=int, default=2048, help="tokens of one pass")
         num_passes = 1 if name == "head" else 2
         command.add_argument("--micro-batches", type=int, default=num_passes, help="passes of one optimizer step")
