@@ -10,12 +10,15 @@ import msgspec
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from openai_compat.schemas.embeddings import EmbeddingRequest
+from openai_compat.schemas.responses import ResponsesRequest
 from openai_compat.schemas.tokenize import DetokenizeRequest, TokenizeRequest
 
 CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
+RESPONSES = "/v1/responses"
 TOKENIZE, DETOKENIZE = "/tokenize", "/detokenize"
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     CHAT: ChatCompletionRequest,
+    RESPONSES: ResponsesRequest,
     COMPLETIONS: CompletionRequest,
     EMBEDDINGS: EmbeddingRequest,
     TOKENIZE: TokenizeRequest,
@@ -24,12 +27,14 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
 HI: Any = [{"role": "user", "content": "hi"}]
 SMALLEST: dict[str, dict[str, Any]] = {
     CHAT: {"model": "model-1", "messages": HI},
+    RESPONSES: {"model": "model-1", "input": "hi"},
     COMPLETIONS: {"model": "model-1", "prompt": "hi"},
     EMBEDDINGS: {"model": "model-1", "input": "abc"},
     TOKENIZE: {"prompt": "hi"},
     DETOKENIZE: {"tokens": [104, 256]},
 }
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+FLAT_TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
 
 
@@ -40,8 +45,9 @@ class Row:
     name: str
     value: Any
     """Something that a client may send."""
-    status: Literal["required", "works", "accepted", "refused"]
-    """Accepted: nothing about the answer changes, and that is what the field asks for here. Refused: by its name."""
+    status: Literal["required", "works", "told", "accepted", "refused"]
+    """Told: the answer repeats it, and is no other one. Accepted: nothing changes, and that is what the field asks for
+    here. Refused: by its name."""
     test: str
     beside: dict[str, Any] = field(default_factory=dict)
     """Fields that it means nothing without."""
@@ -59,6 +65,10 @@ VARIABLES = "test_prompts.py::test_template_variables_are_passed_on"
 MODELS = "routes/test_chat.py::test_the_model_answers_to_its_name_its_basename_and_aliases"
 STREAMS = "routes/test_chat.py::test_a_stream_says_role_once_content_in_pieces_and_finish_reason_last"
 SALTS = "test_auth.py::test_every_key_and_every_cache_salt_is_remembered_apart"
+
+RESPONSE = "routes/test_responses.py::"
+RESPONSE_KEYS = RESPONSE + "test_a_whole_response_has_every_key_and_says_what_was_asked"
+RESPONSE_REFUSED = RESPONSE + "test_what_would_be_ignored_is_refused_by_name"
 
 SHARED = [
     Row("model", "model-1", "required", MODELS),
@@ -143,6 +153,12 @@ ROWS: dict[str, list[Row]] = {
         Row("reasoning_effort", "low", "works", VARIABLES, remark="a variable of the chat template"),
         Row("verbosity", "low", "works", VARIABLES, remark="a variable of the chat template"),
         Row("chat_template_kwargs", {"x": 1}, "works", VARIABLES),
+        Row(
+            "separate_reasoning",
+            False,
+            "works",
+            "routes/test_chat.py::test_reasoning_stays_in_the_content_where_nobody_wants_it_apart",
+        ),
         Row("add_generation_prompt", False, "works", ENDING),
         Row(
             "continue_final_message",
@@ -170,6 +186,100 @@ ROWS: dict[str, list[Row]] = {
         Row("moderation", {"model": "x"}, "refused", REFUSED),
         Row("functions", [{"name": "f"}], "refused", REFUSED, remark="send tools"),
         Row("function_call", {"name": "f"}, "refused", REFUSED, remark="send tool_choice"),
+    ],
+    RESPONSES: [
+        Row("input", "hi", "required", RESPONSE + "test_all_kinds_of_items_reach_the_model"),
+        *(row for row in SHARED if row.name not in ("n", "stream", "stream_options", "user")),
+        Row("n", 2, "refused", RESPONSE_REFUSED),
+        Row("stream", True, "works", RESPONSE + "test_a_stream_tells_the_same_in_events"),
+        Row(
+            "stream_options",
+            {"include_obfuscation": False},
+            "accepted",
+            RESPONSE + "test_what_makes_no_sense_is_named_as_it_was_sent",
+            {"stream": True},
+        ),
+        Row("user", "me", "told", RESPONSE_KEYS),
+        Row("instructions", "Be kind.", "works", RESPONSE + "test_all_kinds_of_items_reach_the_model"),
+        Row("max_output_tokens", 3, "works", RESPONSE + "test_a_response_that_is_cut_is_incomplete"),
+        Row(
+            "include",
+            ["message.output_text.logprobs"],
+            "works",
+            RESPONSE + "test_logprobs_come_where_they_are_included",
+        ),
+        Row(
+            "top_logprobs",
+            3,
+            "works",
+            RESPONSE + "test_logprobs_come_where_they_are_included",
+            {"include": ["message.output_text.logprobs"]},
+        ),
+        Row(
+            "text",
+            {"format": {"type": "json_object"}},
+            "works",
+            RESPONSE + "test_a_text_format_becomes_a_grammar",
+        ),
+        Row(
+            "reasoning",
+            {"effort": "low"},
+            "works",
+            "responses_api/test_translate.py::test_a_field_has_its_name_of_chats",
+            remark="a variable of the chat template",
+        ),
+        Row(
+            "tools",
+            [FLAT_TOOL],
+            "works",
+            RESPONSE + "test_a_call_is_an_item_of_its_own",
+            remark="functions; other tools are refused",
+        ),
+        Row(
+            "tool_choice",
+            "required",
+            "works",
+            RESPONSE + "test_a_required_call_is_enforced_as_in_chats",
+            {"tools": [FLAT_TOOL]},
+        ),
+        Row(
+            "parallel_tool_calls",
+            False,
+            "works",
+            "responses_api/test_translate.py::test_a_field_has_its_name_of_chats",
+            {"tools": [FLAT_TOOL]},
+        ),
+        Row(
+            "previous_response_id",
+            "resp_unknown",
+            "refused",
+            RESPONSE + "test_a_kept_response_is_continued",
+            remark="where no such response was kept; else works",
+        ),
+        Row("store", False, "works", RESPONSE + "test_a_kept_response_is_retrieved_as_it_was_answered"),
+        Row("truncation", "auto", "works", RESPONSE + "test_old_turns_are_left_out_where_truncation_may"),
+        Row("chat_template_kwargs", {"x": 1}, "works", VARIABLES),
+        Row("metadata", {"a": "b"}, "told", RESPONSE_KEYS),
+        Row("max_tool_calls", 3, "told", RESPONSE_KEYS, remark="of built-in tools, of which there are none"),
+        Row("safety_identifier", "s", "told", RESPONSE_KEYS),
+        Row("prompt_cache_key", "k", "told", RESPONSE_KEYS),
+        Row("prompt_cache_options", {"mode": "auto"}, "accepted", RESPONSE_KEYS),
+        Row("prompt_cache_retention", "24h", "accepted", RESPONSE_KEYS),
+        Row("service_tier", "auto", "accepted", RESPONSE_KEYS, remark="the answer says default"),
+        Row("background", True, "refused", RESPONSE_REFUSED),
+        Row("conversation", "conv_1", "refused", RESPONSE_REFUSED),
+        Row("prompt", {"id": "pmpt_1"}, "refused", RESPONSE_REFUSED),
+        Row("context_management", [{"type": "compaction"}], "refused", RESPONSE_REFUSED),
+        Row("moderation", {"model": "m"}, "refused", RESPONSE_REFUSED),
+        Row("access_programs", ["x"], "refused", RESPONSE_REFUSED),
+        Row("image", {"x": 1}, "refused", RESPONSE_REFUSED),
+        Row("max_tokens", 3, "refused", RESPONSE_REFUSED, remark="send max_output_tokens"),
+        Row("max_completion_tokens", 3, "refused", RESPONSE_REFUSED, remark="send max_output_tokens"),
+        Row("messages", HI, "refused", RESPONSE_REFUSED, remark="send input"),
+        Row("response_format", FORMAT, "refused", RESPONSE_REFUSED, remark="send text.format"),
+        Row("reasoning_effort", "low", "refused", RESPONSE_REFUSED, remark="send reasoning.effort"),
+        Row("verbosity", "low", "refused", RESPONSE_REFUSED, remark="send text.verbosity"),
+        Row("logprobs", True, "refused", RESPONSE_REFUSED, remark="send include"),
     ],
     COMPLETIONS: [
         Row("prompt", "hi", "required", "test_prompts.py::test_a_completion_prompt_has_four_forms"),
