@@ -56,6 +56,7 @@ class Row:
 
 PARAMS = "test_params.py::test_a_field_reaches_the_engine"
 NULLS = "test_params.py::test_what_asks_for_nothing_is_accepted"
+FUNCTIONS = "routes/test_chat.py::test_functions_are_answered_with_a_function_call"
 REFUSED = "test_params.py::test_what_helix_cannot_do_is_refused_by_name"
 FORMS = "test_structured_output.py::test_vllms_fields_mean_what_they_mean_there"
 WISHES = "test_speculation.py::test_wishes_become_depth_and_method"
@@ -134,7 +135,7 @@ ROWS: dict[str, list[Row]] = {
             [TOOL],
             "works",
             "routes/test_chat.py::test_tool_calls_are_parsed",
-            remark="functions; custom tools are refused",
+            remark="functions, and custom tools of text or a regex",
         ),
         Row("tool_choice", "required", "works", CHOICE, {"tools": [TOOL]}),
         Row(
@@ -184,8 +185,15 @@ ROWS: dict[str, list[Row]] = {
         Row("modalities", ["text", "audio"], "refused", REFUSED, remark="text alone is accepted"),
         Row("web_search_options", {}, "refused", REFUSED),
         Row("moderation", {"model": "x"}, "refused", REFUSED),
-        Row("functions", [{"name": "f"}], "refused", REFUSED, remark="send tools"),
-        Row("function_call", {"name": "f"}, "refused", REFUSED, remark="send tool_choice"),
+        Row("functions", [{"name": "f"}], "works", FUNCTIONS, remark="tools are newer"),
+        Row(
+            "function_call",
+            {"name": "f"},
+            "works",
+            FUNCTIONS,
+            {"functions": [{"name": "f"}]},
+            remark="tool_choice is newer",
+        ),
     ],
     RESPONSES: [
         Row("input", "hi", "required", RESPONSE + "test_all_kinds_of_items_reach_the_model"),
@@ -257,6 +265,9 @@ ROWS: dict[str, list[Row]] = {
             remark="where no such response was kept; else works",
         ),
         Row("store", False, "works", RESPONSE + "test_a_kept_response_is_retrieved_as_it_was_answered"),
+        Row(
+            "separate_reasoning", False, "works", RESPONSE + "test_reasoning_is_an_item_and_given_back_to_the_template"
+        ),
         Row("truncation", "auto", "works", RESPONSE + "test_old_turns_are_left_out_where_truncation_may"),
         Row("chat_template_kwargs", {"x": 1}, "works", VARIABLES),
         Row("metadata", {"a": "b"}, "told", RESPONSE_KEYS),
