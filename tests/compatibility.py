@@ -56,13 +56,13 @@ class Row:
 
 PARAMS = "test_params.py::test_a_field_reaches_the_engine"
 NULLS = "test_params.py::test_what_asks_for_nothing_is_accepted"
-FUNCTIONS = "routes/test_chat.py::test_functions_are_answered_with_a_function_call"
 REFUSED = "test_params.py::test_what_helix_cannot_do_is_refused_by_name"
 FORMS = "test_structured_output.py::test_vllms_fields_mean_what_they_mean_there"
 WISHES = "test_speculation.py::test_wishes_become_depth_and_method"
 CHOICE = "tool_calls/test_choice.py::test_every_tool_may_be_called_unless_the_choice_says_which"
 ENDING = "test_prompts.py::test_who_says_how_the_prompt_ends_is_taken_at_their_word"
 VARIABLES = "test_prompts.py::test_template_variables_are_passed_on"
+FUNCTIONS = "tool_calls/test_choice.py::test_functions_are_tools_of_which_at_most_one_is_called"
 MODELS = "routes/test_chat.py::test_the_model_answers_to_its_name_its_basename_and_aliases"
 STREAMS = "routes/test_chat.py::test_a_stream_says_role_once_content_in_pieces_and_finish_reason_last"
 SALTS = "test_auth.py::test_every_key_and_every_cache_salt_is_remembered_apart"
@@ -135,7 +135,6 @@ ROWS: dict[str, list[Row]] = {
             [TOOL],
             "works",
             "routes/test_chat.py::test_tool_calls_are_parsed",
-            remark="functions, and custom tools of text or a regex",
         ),
         Row("tool_choice", "required", "works", CHOICE, {"tools": [TOOL]}),
         Row(
@@ -185,15 +184,8 @@ ROWS: dict[str, list[Row]] = {
         Row("modalities", ["text", "audio"], "refused", REFUSED, remark="text alone is accepted"),
         Row("web_search_options", {}, "refused", REFUSED),
         Row("moderation", {"model": "x"}, "refused", REFUSED),
-        Row("functions", [{"name": "f"}], "works", FUNCTIONS, remark="tools are newer"),
-        Row(
-            "function_call",
-            {"name": "f"},
-            "works",
-            FUNCTIONS,
-            {"functions": [{"name": "f"}]},
-            remark="tool_choice is newer",
-        ),
+        Row("functions", [{"name": "f"}], "works", FUNCTIONS, remark="the older form of tools"),
+        Row("function_call", {"name": "f"}, "works", FUNCTIONS, {"functions": [{"name": "f"}]}),
     ],
     RESPONSES: [
         Row("input", "hi", "required", RESPONSE + "test_all_kinds_of_items_reach_the_model"),
@@ -241,7 +233,7 @@ ROWS: dict[str, list[Row]] = {
             [FLAT_TOOL],
             "works",
             RESPONSE + "test_a_call_is_an_item_of_its_own",
-            remark="functions; other tools are refused",
+            remark="tools of OpenAI's own platform are refused",
         ),
         Row(
             "tool_choice",
@@ -265,11 +257,14 @@ ROWS: dict[str, list[Row]] = {
             remark="where no such response was kept; else works",
         ),
         Row("store", False, "works", RESPONSE + "test_a_kept_response_is_retrieved_as_it_was_answered"),
-        Row(
-            "separate_reasoning", False, "works", RESPONSE + "test_reasoning_is_an_item_and_given_back_to_the_template"
-        ),
         Row("truncation", "auto", "works", RESPONSE + "test_old_turns_are_left_out_where_truncation_may"),
         Row("chat_template_kwargs", {"x": 1}, "works", VARIABLES),
+        Row(
+            "separate_reasoning",
+            False,
+            "works",
+            "routes/test_chat.py::test_reasoning_stays_in_the_content_where_nobody_wants_it_apart",
+        ),
         Row("metadata", {"a": "b"}, "told", RESPONSE_KEYS),
         Row("max_tool_calls", 3, "told", RESPONSE_KEYS, remark="of built-in tools, of which there are none"),
         Row("safety_identifier", "s", "told", RESPONSE_KEYS),
