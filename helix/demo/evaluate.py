@@ -124,7 +124,7 @@ def head_agreement(
         is_agreed = torch.zeros(len(labels), dtype=torch.bool)
         is_agreed[reached] = target.lm_head(found).argmax(-1) == labels[reached]
         agreed.append(is_agreed.tolist())
-    return agreed
+    return agreed + [[False] * len(answer_ids)] * (depth - len(agreed))
 
 
 def speculate(agreed: list[list[bool]]) -> tuple[int, int]:

@@ -52,7 +52,7 @@ class Head(nn.Module):
         rows: Tensor,  # [num_rows] int64, ascending: where the next token is to be guessed
         depth: int,
     ) -> list[tuple[Tensor, Tensor]]:
-        """Return for each depth which of the rows it reaches, and what the LM head reads there.
+        """Return for each depth that reaches a row which of them it reaches, and what the LM head reads there.
 
         A row is reached by as many depths as rows lie before it without a gap, itself included.
         """
@@ -66,6 +66,8 @@ class Head(nn.Module):
         for steps in range(depth):
             reached = torch.arange(steps, len(rows))
             reached = reached[rows[reached] - rows[reached - steps] == steps]
+            if not len(reached):
+                break
             at = rows[reached]
             if steps:
                 last = results[-1][1][places[-1][reached - 1]]
