@@ -24,6 +24,7 @@ Rows = Sequence[Mapping[str, Any]]
 COLOURS = {
     "auto": "#000000",
     "draft": "#0072B2",
+    "mtp": "#F0E442",
     "ngram": "#E69F00",
     "suffix": "#009E73",
     "predicted": "#CC79A7",
@@ -32,7 +33,7 @@ COLOURS = {
     TRANSFORMERS_NAMES["prompt_lookup"]: "#999999",
     TRANSFORMERS_NAMES["none"]: "#555555",
 }
-MARKERS = dict(zip(COLOURS, "Ds^vPX<>o", strict=True))
+MARKERS = dict(zip(COLOURS, "Ds*^vPX<>o", strict=True))
 _DPI = 110
 _TITLE_WIDTH = 130
 
