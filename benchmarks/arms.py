@@ -104,12 +104,13 @@ def fixed_arms(
     engine: LLMEngine, wanted: Sequence[str], draft_depths: Sequence[int], copy_depths: Sequence[int]
 ) -> list[HelixArm]:
     """Return each wanted method that this engine has at each depth that it allows."""
-    known = methods()
+    known = dict.fromkeys(methods(), True)
+    known |= {"draft": engine.worker.draft is not None, "mtp": engine.info.has_mtp}
     return [
         HelixArm(engine, method, depth)
         for method in wanted
-        if method in known and (method != "draft" or engine.worker.draft is not None)
-        for depth in (draft_depths if method == "draft" else copy_depths)
+        if known.get(method)
+        for depth in (draft_depths if method in ("draft", "mtp") else copy_depths)
         if depth <= engine.info.max_speculation_depth
     ]
 

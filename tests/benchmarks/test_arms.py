@@ -88,7 +88,7 @@ def test_a_fixed_depth_is_pinned_and_that_of_auto_is_a_limit(engine: LLMEngine) 
 def test_fixed_arms_are_those_the_engine_has_at_depths_it_allows(engine: LLMEngine) -> None:
     names = [arm.name for arm in fixed_arms(engine, ["draft", "ngram", "telepathy"], [2, 4], [4, 8, 16])]
     assert names == ["draft 2", "draft 4", "ngram 4", "ngram 8"]
-    assert fixed_arms(make_engine(tiny_llama()), ["draft"], [2], [4]) == []
+    assert fixed_arms(make_engine(tiny_llama()), ["draft", "mtp"], [2], [4]) == []
 
 
 @pytest.mark.parametrize("method", ["draft", "ngram", "auto"])
