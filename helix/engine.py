@@ -12,7 +12,7 @@ from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.kv_cache.block_manager import BlockManager
 from helix.model.batch import Span
 from helix.model.mtp import MTPRunner
-from helix.model.pooling import caught_hidden_states, embedding, pool_prompts
+from helix.model.pooling import caught_hidden_states, pool_prompts
 from helix.model.runner import ModelRunner
 from helix.outputs import EngineInfo, FinishReason, Generation, RequestOutput
 from helix.request import Request
@@ -30,7 +30,7 @@ from helix.spec_decode.suffix import SuffixProposer
 from helix.stats import EngineStats
 from helix.structured.compiler import GrammarCompiler
 from helix.structured.grammar import Grammar
-from helix.text.stop_strings import StopStringMatcher
+from helix.text_stream import TextStream
 from helix.worker import Worker, load_worker
 
 Prompt = str | Sequence[int]
@@ -86,7 +86,7 @@ class LLMEngine:
         )
         self.info: EngineInfo = self.worker.info(self.config)
         self._grammars = GrammarCompiler(self.tokenizer)
-        self._streams: dict[str, _TextStream] = {}
+        self._streams: dict[str, TextStream] = {}
         self._stats = EngineStats(num_blocks=pool.num_blocks)
 
     def make_request(
@@ -164,7 +164,7 @@ class LLMEngine:
         if request.request_id in self._streams:
             raise InvalidRequestError(f"request id {request.request_id} is in use", param="request_id")
         self.scheduler.add(request)
-        self._streams[request.request_id] = _TextStream(self, request)
+        self._streams[request.request_id] = TextStream(self.tokenizer, request)
         self._stats.num_prompt_tokens += request.num_prompt_tokens
 
     @property
@@ -289,64 +289,6 @@ class LLMEngine:
         del self._streams[request.request_id]
         self._stats.num_finished += 1
         self._stats.num_cached_tokens += request.metrics.num_cached_tokens
-
-
-class _TextStream:
-    """The text side of one request: tokens to characters, stop strings, outputs."""
-
-    def __init__(self, engine: LLMEngine, request: Request) -> None:
-        params = request.params
-        self.request = request
-        self._detokenizer = engine.tokenizer.detokenizer(
-            skip_special_tokens=params.skip_special_tokens, prompt_token_ids=request.prompt_token_ids
-        )
-        self._matcher = StopStringMatcher(params.stop, include_in_output=params.include_stop_str_in_output)
-
-    def feed(self, token_id: int) -> str:
-        """Push a token that was just committed; may finish the request at a stop string."""
-        request = self.request
-        if request.finish_reason is FinishReason.ABORT:
-            return ""  # its grammar could not be followed
-        is_stop_token = request.finish_reason is FinishReason.STOP and token_id in request.stop_token_ids
-        if is_stop_token and not request.params.include_stop_str_in_output:
-            return ""
-        text = self._detokenizer.feed([token_id])
-        if request.num_output_tokens < request.params.min_tokens:
-            return text
-        printable, matched = self._matcher.feed(text)
-        if matched is not None:
-            request.finish(FinishReason.STOP, matched)
-        return printable
-
-    def finish(self) -> str:
-        """Return the text that was held back."""
-        request = self.request
-        if request.finish_reason is FinishReason.STOP and isinstance(request.stop_reason, str):
-            return ""
-        printable, matched = self._matcher.feed(self._detokenizer.finish())
-        return printable + ("" if matched is not None else self._matcher.finish())
-
-    def output(self, token_ids: Sequence[int], text: str, num_emitted: int) -> RequestOutput:
-        """Wrap what a step added."""
-        request = self.request
-        logprobs = None
-        if request.params.logprobs is not None:
-            logprobs = tuple(request.output_logprobs[len(request.output_logprobs) - num_emitted :])
-        prompt_logprobs = pooled = None
-        if num_emitted == request.num_output_tokens:  # the first one
-            prompt_logprobs = tuple(request.prompt_logprobs) if request.params.prompt_logprobs is not None else None
-            pooled = embedding(request) if request.params.pooling is not None else None
-        return RequestOutput(
-            request_id=request.request_id,
-            text=text,
-            token_ids=tuple(token_ids),
-            logprobs=logprobs,
-            finish_reason=request.finish_reason,
-            stop_reason=request.stop_reason,
-            metrics=request.metrics,
-            prompt_logprobs=prompt_logprobs,
-            embedding=pooled,
-        )
 
 
 def _measure_costs(runner: ModelRunner | MTPRunner, rows: Sequence[int]) -> PassCosts:

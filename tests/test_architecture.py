@@ -50,7 +50,7 @@ HELIX_LAYERS = [
         "helix.spec_decode.predicted_output",
         "helix.spec_decode.forced_tokens",
     ],
-    ["helix.model.families", "helix.model.attention", "helix.spec_decode.growing_draft"],
+    ["helix.model.families", "helix.model.attention", "helix.spec_decode.growing_draft", "helix.text_stream"],
     ["helix.demo"],
     ["helix.model.loader"],
     ["helix.model.runner", "helix.model.draft"],
