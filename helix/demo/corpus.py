@@ -30,7 +30,7 @@ WEIGHTS: dict[str, float] = dict.fromkeys(GENERATORS, 1.0) | {
     "copying": 1.2,
     "arithmetic": 2.6,
     "lists": 2.8,
-    "stories": 0.2,
+    "stories": 0.35,
     "editing": 2.8,
     "code": 0.5,
     "extraction": 0.9,
