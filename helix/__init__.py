@@ -47,13 +47,18 @@ from helix.structured.grammar import Grammar
 
 if TYPE_CHECKING:
     from helix.async_engine import AsyncEngine
+    from helix.bench import ArmResult, BenchArm, bench_arms, run_bench
     from helix.engine import LLMEngine
+    from helix.machine import MachineInfo, describe_machine
+    from helix.model.local import LocalModel, Pair, download_model, fitting_pairs, list_local_models
     from helix.text.tokenizer import Tokenizer
 
 __all__ = [
     "DEMO_MODEL",
     "MAX_LOGPROBS",
+    "ArmResult",
     "AsyncEngine",
+    "BenchArm",
     "CacheConfig",
     "ConfigError",
     "ContextLengthExceededError",
@@ -68,8 +73,11 @@ __all__ = [
     "HelixError",
     "InvalidRequestError",
     "LLMEngine",
+    "LocalModel",
+    "MachineInfo",
     "ModelConfig",
     "ModelLoadError",
+    "Pair",
     "ProposerStats",
     "RequestMetrics",
     "RequestOutput",
@@ -79,9 +87,30 @@ __all__ = [
     "SpeculativeConfig",
     "TokenLogprob",
     "Tokenizer",
+    "bench_arms",
+    "describe_machine",
+    "download_model",
+    "fitting_pairs",
+    "list_local_models",
+    "run_bench",
 ]
 
-_LAZY = {"AsyncEngine": "helix.async_engine", "LLMEngine": "helix.engine", "Tokenizer": "helix.text.tokenizer"}
+_LAZY = {
+    "ArmResult": "helix.bench",
+    "AsyncEngine": "helix.async_engine",
+    "BenchArm": "helix.bench",
+    "LLMEngine": "helix.engine",
+    "LocalModel": "helix.model.local",
+    "MachineInfo": "helix.machine",
+    "Pair": "helix.model.local",
+    "Tokenizer": "helix.text.tokenizer",
+    "bench_arms": "helix.bench",
+    "describe_machine": "helix.machine",
+    "download_model": "helix.model.local",
+    "fitting_pairs": "helix.model.local",
+    "list_local_models": "helix.model.local",
+    "run_bench": "helix.bench",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -34,9 +34,16 @@ def add_options(parser: argparse.ArgumentParser, config: type[Any], *, skip: Con
 
 def from_options(config: type[ConfigT], options: argparse.Namespace) -> ConfigT:
     """Return the dataclass that the given options describe."""
+    return config(**given_options(config, options))
+
+
+def given_options(config: type[Any], options: argparse.Namespace, *, skip: Container[str] = ()) -> dict[str, Any]:
+    """Return the values of a dataclass's fields that were given on the command line."""
     given = vars(options)
-    values = {field.name: given[field.name] for field in fields(config) if field.name in given}  # type: ignore[arg-type]
-    return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values = {field.name: given[field.name] for field in fields(config) if field.name in given}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name not in skip
+    }
 
 
 def field_docs(config: type[Any]) -> dict[str, str]:

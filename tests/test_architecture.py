@@ -52,8 +52,8 @@ HELIX_LAYERS = [
     ],
     ["helix.model.families", "helix.model.attention", "helix.spec_decode.growing_draft", "helix.text_stream"],
     ["helix.demo"],
-    ["helix.model.loader"],
-    ["helix.model.runner", "helix.model.draft"],
+    ["helix.model.loader", "helix.model.local"],
+    ["helix.model.runner", "helix.model.draft", "helix.machine"],
     ["helix.model.mtp"],
     [
         "helix.model.mtp_loader",
@@ -63,7 +63,8 @@ HELIX_LAYERS = [
     ],
     ["helix.worker"],
     ["helix.engine"],
-    ["helix.async_engine"],
+    ["helix.async_engine", "helix.bench"],
+    ["helix.__main__"],
 ]
 FIRST_WITH_TORCH = "helix.spec_decode.acceptance"
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from openai_compat.cli import engine_config, main, parser, server_config
+from openai_compat.cli import main, parser
+from openai_compat.commands.engine_options import engine_config
+from openai_compat.commands.serve import server_config
 
 
 def test_help_does_not_import_torch() -> None:

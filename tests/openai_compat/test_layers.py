@@ -30,6 +30,7 @@ LAYERS = [
     {"routes"},
     {"app"},
     {"banner", "server", "options"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,67 @@
+"""`helix serve`: load a model and answer HTTP requests."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from helix import ConfigError
+from openai_compat.commands.engine_options import add_engine_options, engine_config
+from openai_compat.commands.version import helix_version
+from openai_compat.config import ServerConfig
+from openai_compat.options import add_options, from_options
+
+API_KEY_VARIABLE = "HELIX_API_KEY"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_options(parser, ServerConfig)
+    add_engine_options(parser)
+
+
+def server_config(options: argparse.Namespace) -> ServerConfig:
+    """Return the server's settings that options, a file of keys and the environment describe.
+
+    Raises:
+        ConfigError: A setting makes no sense, or the file has no keys.
+    """
+    config = from_options(ServerConfig, options)
+    keys = [*config.api_key, *(_keys_in(config.api_key_file) if config.api_key_file is not None else ())]
+    if not keys:
+        keys = [key.strip() for key in os.environ.get(API_KEY_VARIABLE, "").split(",") if key.strip()]
+    return replace(config, api_key=tuple(dict.fromkeys(keys)))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal ends it."""
+    engine_settings, server_settings = engine_config(options), server_config(options)
+    from openai_compat.banner import banner
+    from openai_compat.server import DrainingServer, bind
+
+    sock = bind(server_settings)
+    from helix import AsyncEngine
+    from openai_compat.app import create_app
+
+    engine = AsyncEngine(engine_settings)
+    app = create_app(engine, server_settings)
+    sock.listen()
+    name = server_settings.served_model_name[0] if server_settings.served_model_name else engine.info.model
+    port = sock.getsockname()[1]
+    print(banner(engine.info, server_settings, model=name, port=port, version=helix_version()), flush=True)
+    DrainingServer(app, server_settings, end_requests=engine.shutdown).run(sockets=[sock])
+    return 0
+
+
+def _keys_in(path: str) -> list[str]:
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(f"api_key_file {path} cannot be read: {reason}") from None
+    keys = [key for line in lines if (key := line.partition("#")[0].strip())]
+    if not keys:  # letting everybody in would be the opposite of what was meant
+        raise ConfigError(f"api_key_file {path} has no keys")
+    return keys

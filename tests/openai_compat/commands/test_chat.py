@@ -1,0 +1,35 @@
+"""A conversation in the terminal, typed ahead through a pipe."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from openai_compat.cli import main
+
+
+def test_every_line_gets_an_answer_that_knows_those_before(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "Hello!\n\nWhat is a KV cache?\n/undo\nWhat is a KV cache?\n/reset\nHello!\n/exit\nnever asked\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert main(["chat", "--temperature", "0", "--max-tokens", "24", "--system", "Be brief."]) == 0
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    answers = [line for line in out.splitlines() if line and not line.startswith("[")]
+    tallies = [line for line in out.splitlines() if line.startswith("[")]
+    assert len(answers) == len(tallies) == 4
+    assert answers[0] == answers[3], "reset forgets everything"
+    assert answers[1] == answers[2], "undo takes exactly one turn back"
+    assert all("tokens/s" in line and "tokens" in line for line in tallies)
+
+
+def test_a_question_too_long_is_refused_and_the_next_one_answered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{'word ' * 3000}\nHello!\n"))
+    assert main(["chat", "--temperature", "0", "--max-tokens", "8", "--max-model-len", "128"]) == 0
+    out, err = capsys.readouterr()
+    assert "helix: " in err and "128" in err
+    assert out.count("[") == 1
