@@ -21,6 +21,7 @@ from openai_compat.responses_api.store import ResponseStore
 from openai_compat.routes.chat import ChatController
 from openai_compat.routes.completions import CompletionsController
 from openai_compat.routes.embeddings import EmbeddingsController
+from openai_compat.routes.generate import GenerateController
 from openai_compat.routes.health import HealthController
 from openai_compat.routes.models import ModelsController
 from openai_compat.routes.responses import ResponsesController
@@ -66,6 +67,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             CompletionsController,
             ResponsesController,
             EmbeddingsController,
+            GenerateController,
             ModelsController,
             TokenizeController,
             HealthController,

@@ -16,6 +16,8 @@ from openai_compat.errors import AuthenticationError, TooManyRequests
 
 OPEN_TO_ALL = "open_to_all"
 """Key in a handler's opt: true where no key is asked for."""
+COMPUTES = "computes"
+"""Key in a handler's opt: true where the model works for the answer, although it is no POST."""
 
 
 def require_api_key(api_keys: Sequence[str]) -> Guard:
@@ -56,7 +58,8 @@ class KeyLimit:
     def guard(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Take a place for a request that computes something, or raise TooManyRequests."""
         digest = connection.scope["state"].get(_KEY_DIGEST)
-        if digest is None or connection.scope.get("method") != "POST":
+        computes = connection.scope.get("method") == "POST" or handler.opt.get(COMPUTES)
+        if digest is None or not computes:
             return
         if self.num_running[digest] >= self.max_requests:
             raise TooManyRequests(f"This API key has {self.max_requests} requests running, which is its limit.")

@@ -57,12 +57,24 @@ def read_value(value: Any, kind: type[RequestT], path: str) -> RequestT:
 
 
 def read_query(request: Request[Any, Any, Any], kind: type[RequestT]) -> RequestT:
-    """Return the parameters behind the question mark; raises ApiError, whose param is the offending one."""
-    values = {name: request.query_params[name] for name in request.query_params}
+    """Return the parameters behind the question mark, as a list where one is given several times.
+
+    Raises:
+        ApiError: They are no such thing; param is the offending one.
+    """
+    values: dict[str, str | list[str]] = {}
+    for name in request.query_params:
+        given = request.query_params.getall(name)
+        values[name] = given if len(given) > 1 else given[0]
     try:
         return msgspec.convert(values, type=kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
+
+
+def unread_parameters(request: Request[Any, Any, Any], kind: type[msgspec.Struct]) -> dict[str, str]:
+    """Return the headers of an answer to a query of which kind was read."""
+    return _ignored_header([name for name in request.query_params if name not in kind.__struct_encode_fields__])
 
 
 def _ignored(body: bytes | msgspec.Raw, read: msgspec.Struct) -> list[str]:

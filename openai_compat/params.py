@@ -14,7 +14,7 @@ from openai_compat.errors import InvalidParameter, UnsupportedParameter
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from openai_compat.schemas.extension import SpeculationOptions
-from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.speculation import speculation_of
 from openai_compat.structured_output import grammar_fields, grammar_of
 from openai_compat.tool_calls.choice import tool_use
@@ -81,7 +81,7 @@ def _num_generated(request: ChatCompletionRequest | CompletionRequest) -> int:
 
 
 @contextmanager
-def named_as_sent(request: SamplingFields) -> Iterator[None]:
+def named_as_sent(request: AnswerFields) -> Iterator[None]:
     """Let InvalidRequestErrors of the engine name the fields that the client wrote."""
     try:
         yield
@@ -93,7 +93,7 @@ def named_as_sent(request: SamplingFields) -> Iterator[None]:
         raise
 
 
-def _names_as_sent(request: SamplingFields) -> dict[str, str]:
+def _names_as_sent(request: AnswerFields) -> dict[str, str]:
     names = dict(zip(("grammar",), [*grammar_fields(request), "tools"], strict=False))
     if not isinstance(request, ChatCompletionRequest):
         return names | {"messages": "prompt", "prompt_token_ids": "prompt", "prompt_logprobs": "logprobs"}
@@ -141,7 +141,7 @@ def _completion_params(request: CompletionRequest, info: EngineInfo) -> Sampling
 
 
 def _params(
-    request: SamplingFields,
+    request: AnswerFields,
     info: EngineInfo,
     *,
     max_tokens: int | None,
@@ -184,11 +184,11 @@ def _or(value: T | None, default: T) -> T:
     return default if value is None else value
 
 
-def _stop_strings(request: SamplingFields) -> tuple[str, ...]:
+def _stop_strings(request: AnswerFields) -> tuple[str, ...]:
     return (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
 
 
-def _refuse(request: SamplingFields, refused: Mapping[str, tuple[Any, ...]]) -> None:
+def _refuse(request: AnswerFields, refused: Mapping[str, tuple[Any, ...]]) -> None:
     for name, harmless in refused.items():
         value = getattr(request, name)
         if value is not None and value not in harmless:

@@ -15,7 +15,7 @@ from openai_compat.engine import Engine
 from openai_compat.responses.answer import Answer, fresh_id
 from openai_compat.responses.tally import Tally
 from openai_compat.responses_api.store import ResponseStore
-from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.served_models import ServedModels
 from openai_compat.tool_calls.choice import ToolUse
 
@@ -62,7 +62,7 @@ class Service:
     def answer(
         self,
         id_prefix: str,
-        request: SamplingFields,
+        request: AnswerFields,
         prompts: Sequence[Sequence[int]],
         params: SamplingParams,
         *,

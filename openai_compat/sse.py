@@ -33,6 +33,20 @@ async def encode_named_events(events: AsyncIterator[msgspec.Struct | None]) -> A
         yield PING if event is None else encode_named_event(event)
 
 
+async def encode_numbered_events(events: AsyncIterator[msgspec.Struct | None]) -> AsyncIterator[bytes]:
+    """Yield each event under its number and a comment for each None; the events say themselves which one is the last.
+
+    A failure becomes an error event. A browser tells the last number that it saw when it connects again.
+    """
+    number = 0
+    try:
+        async for event in events:
+            yield PING if event is None else b"id: %d\n" % number + encode_event(event)
+            number += event is not None
+    except Exception as error:
+        yield b"id: %d\n" % number + encode_event(to_api_error(error).envelope)
+
+
 async def encode_events(chunks: AsyncIterator[msgspec.Struct | None]) -> AsyncIterator[bytes]:
     """Yield an event for each chunk and a comment for each None, then DONE.
 

@@ -14,7 +14,7 @@ from openai_compat.responses_api.conversation import to_messages
 from openai_compat.schemas.chat import ChatCompletionRequest, JsonSchemaFormat, ResponseFormat
 from openai_compat.schemas.response_items import Item
 from openai_compat.schemas.responses import ResponsesRequest, ResponseTool, TextFormat
-from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.schemas.tools import FunctionDefinition, FunctionTool, ToolChoice
 
 LOGPROBS = "message.output_text.logprobs"
@@ -71,7 +71,7 @@ def to_chat_request(request: ResponsesRequest, items: Iterable[Item]) -> ChatCom
     if request.top_logprobs and not wants_logprobs:
         raise InvalidParameter("top_logprobs", f"top_logprobs is only allowed when include contains '{LOGPROBS}'.")
     text, reasoning = request.text, request.reasoning
-    shared = {name: getattr(request, name) for name in SamplingFields.__struct_fields__}
+    shared = {name: getattr(request, name) for name in AnswerFields.__struct_fields__}
     return ChatCompletionRequest(
         **shared,
         messages=messages,

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from openai_compat.schemas.extension import HelixReport
 from openai_compat.schemas.messages import CustomCall, FunctionCall, Message, TextPart
-from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.schemas.tools import FunctionDefinition, Tool, ToolChoice, ToolReference
 from openai_compat.schemas.usage import Usage
 
@@ -36,7 +36,7 @@ class Prediction(Struct, kw_only=True):
     content: str | Annotated[list[TextPart], Meta(min_length=1)]
 
 
-class ChatCompletionRequest(SamplingFields, kw_only=True):
+class ChatCompletionRequest(AnswerFields, kw_only=True):
     """A conversation to be answered."""
 
     messages: Annotated[list[Message], Meta(min_length=1)]

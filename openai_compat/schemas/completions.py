@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from openai_compat.schemas.extension import HelixReport
-from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.schemas.usage import Usage
 
 
-class CompletionRequest(SamplingFields, kw_only=True):
+class CompletionRequest(AnswerFields, kw_only=True):
     """Text or token ids to be continued, one or several."""
 
     prompt: str | list[str | int | list[int]] | None

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from openai_compat.schemas.extension import HelixReport
 from openai_compat.schemas.response_items import OutputItem
-from openai_compat.schemas.sampling import SamplingFields
+from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.schemas.tools import ToolName
 
 Includable = Literal[
@@ -63,7 +63,7 @@ class ResponseTool(Struct, kw_only=True):
     strict: bool | UnsetType | None = UNSET
 
 
-class ResponsesRequest(SamplingFields, kw_only=True):
+class ResponsesRequest(AnswerFields, kw_only=True):
     """A turn to be answered, alone or as the continuation of a response that was kept."""
 
     input: str | list[dict[str, Any]]

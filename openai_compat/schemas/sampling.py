@@ -1,4 +1,4 @@
-"""Request fields that chat completions and completions share."""
+"""Request fields that several endpoints share."""
 
 from __future__ import annotations
 
@@ -17,46 +17,35 @@ class StreamOptions(Struct, kw_only=True):
     """Accepted: a server without it sends no padding, which is what false asks for."""
 
 
-class SamplingFields(Struct, kw_only=True):
-    """Sampling, stopping, streaming and Helix's extensions. Null always means the default.
+class PlainSamplingFields(Struct, kw_only=True):
+    """Sampling and stopping, as far as a number, a word or a switch says it. Null always means the default.
 
     Of temperature, top_p, top_k, min_p and repetition_penalty the default is the served model's own, where it has one.
     Ranges stand here only where OpenAI's are narrower than the engine's; the engine checks the others.
     """
 
-    model: str
-    n: Annotated[int, Meta(ge=1, le=128)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
-    logit_bias: dict[int, float] | None = None
     seed: int | None = None
-    stop: str | list[str] | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
     max_tokens: int | None = None
-    user: str | None = None
 
     # Extensions, named as in vLLM.
     top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
-    stop_token_ids: list[int] | None = None
     include_stop_str_in_output: bool | None = None
     skip_special_tokens: bool | None = None
     ignore_eos: bool | None = None
     min_tokens: int | None = None
-    guided_json: dict[str, Any] | str | None = None
     guided_regex: str | None = None
-    guided_choice: list[str] | None = None
     guided_grammar: str | None = None
     """In Lark's notation."""
     cache_salt: Annotated[str, Meta(min_length=1)] | None = None
     """Nothing kept of this request's text, neither KV nor what drafts copy, serves a request of another salt."""
 
     # Helix's own.
-    speculation: SpeculationOptions | None = None
     speculation_depth: int | None = None
 
     # What clients of other servers send: llama.cpp's and mlx-lm's names for the depth, and mlx-lm's switch.
@@ -64,3 +53,24 @@ class SamplingFields(Struct, kw_only=True):
     num_draft_tokens: int | None = None
     draft_model: str | UnsetType | None = UNSET
     """Null switches speculation off; a name must be that of the draft model that is loaded."""
+
+
+class SamplingFields(PlainSamplingFields, kw_only=True):
+    """All that can be said of sampling and stopping."""
+
+    logit_bias: dict[int, float] | None = None
+    stop: str | list[str] | None = None
+    stop_token_ids: list[int] | None = None
+    guided_json: dict[str, Any] | str | None = None
+    guided_choice: list[str] | None = None
+    speculation: SpeculationOptions | None = None
+
+
+class AnswerFields(SamplingFields, kw_only=True):
+    """What OpenAI's endpoints share: which model, how many choices, and how they are sent."""
+
+    model: str
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    user: str | None = None

@@ -48,6 +48,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}], "n": 2}, 2),
         ("/v1/completions", {"prompt": ["a", "b"], "n": 2, "max_tokens": 4000}, 4),
         ("/v1/responses", {"input": "hi"}, 1),
+        ("/generate", {"prompt": "hi", "max_tokens": 4000}, 1),
+        ("/generate/batch", {"prompts": ["a", "b"], "max_tokens": 4000}, 2),
     ],
 )
 def test_a_client_that_leaves_ends_its_requests(
@@ -55,11 +57,23 @@ def test_a_client_that_leaves_ends_its_requests(
 ) -> None:
     with send(slow, path, stream=stream, **fields) as connection:
         wait_until(lambda: len(slow.engine.running) == num_requests)
-        if stream:
+        if stream and not path.startswith("/generate"):
             assert b"200 OK" in connection.recv(4096)
     wait_until(lambda: not slow.engine.running)
     assert len(slow.engine.aborted) == num_requests
     assert slow.http.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_client_that_leaves_a_stream_of_helixs_own_ends_its_request(slow: Server[FakeEngine], method: str) -> None:
+    fields = {"prompt": "hi", "max_tokens": 4000}
+    asked: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
+    with slow.http.stream(method, "/generate/stream", **asked) as response:
+        lines = response.iter_lines()
+        assert next(lines) == "id: 0"
+        assert len(slow.engine.running) == 1
+    wait_until(lambda: not slow.engine.running)
+    assert len(slow.engine.aborted) == 1
 
 
 def test_a_client_that_leaves_at_once_ends_its_requests(slow: Server[FakeEngine]) -> None:

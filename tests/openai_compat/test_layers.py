@@ -23,7 +23,7 @@ LAYERS = [
         "structured_output",
         "choice_outputs",
     },
-    {"params", "echo", "fill_in_the_middle"},
+    {"params", "echo", "fill_in_the_middle", "generate"},
     {"responses"},
     {"responses_api"},
     {"service", "delivery"},
