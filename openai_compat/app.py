@@ -14,6 +14,7 @@ from helix import ConfigError
 from openai_compat.answer_format import answer_format_of
 from openai_compat.auth import KeyLimit, require_api_key
 from openai_compat.config import ServerConfig
+from openai_compat.draining import refuse_while_draining
 from openai_compat.engine import Engine
 from openai_compat.errors import on_error
 from openai_compat.request_ids import add_headers, note_start
@@ -57,7 +58,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             await asyncio.to_thread(engine.shutdown)
             store.close()
 
-    guards = [require_api_key(config.api_key)] if config.api_key else []
+    guards = [refuse_while_draining, *([require_api_key(config.api_key)] if config.api_key else [])]
     limit = None if config.max_requests_per_key is None else KeyLimit(config.max_requests_per_key)
     if limit is not None:
         guards.append(limit.guard)

@@ -43,6 +43,11 @@ def require_api_key(api_keys: Sequence[str]) -> Guard:
     return guard
 
 
+def computes(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> bool:
+    """Return whether the model works for a request."""
+    return connection.scope.get("method") == "POST" or bool(handler.opt.get(COMPUTES))
+
+
 class KeyLimit:
     """Counts what each key has running, and refuses what goes beyond.
 
@@ -58,8 +63,7 @@ class KeyLimit:
     def guard(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Take a place for a request that computes something, or raise TooManyRequests."""
         digest = connection.scope["state"].get(_KEY_DIGEST)
-        computes = connection.scope.get("method") == "POST" or handler.opt.get(COMPUTES)
-        if digest is None or not computes:
+        if digest is None or not computes(connection, handler):
             return
         if self.num_running[digest] >= self.max_requests:
             raise TooManyRequests(f"This API key has {self.max_requests} requests running, which is its limit.")

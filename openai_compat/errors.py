@@ -105,6 +105,15 @@ class GenerationAborted(ApiError):
         )
 
 
+class ShuttingDown(ApiError):
+    """A request to a server that only finishes what it has begun."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503, "The server is shutting down.", type=SERVER, code="shutting_down", headers={"retry-after": "1"}
+        )
+
+
 class GrammarFailed(ApiError):
     """An answer's grammar turned out, while it was written, to be too complex or to have no way on."""
 

@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from helix import ConfigError
 from openai_compat.config import ServerConfig
+from openai_compat.draining import begin_draining
 
 IDLE_CONNECTION_S = 75
 """Longer than clients keep idle connections, so that none is closed under a request on its way."""
@@ -53,18 +54,25 @@ class DrainingServer(uvicorn.Server):
             ws="none",
             server_header=False,
             timeout_keep_alive=IDLE_CONNECTION_S,
-            timeout_graceful_shutdown=config.shutdown_timeout_s + LAST_WORDS_S,
+            timeout_graceful_shutdown=LAST_WORDS_S,
         )
         super().__init__(settings)
+        self.app = app
         self._timeout_s = config.shutdown_timeout_s
         self._end_requests = end_requests
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the door, wait for running requests, and leave; end_requests may block."""
-        ending = asyncio.create_task(self._end_in_time())
-        await super().shutdown(sockets)
-        ending.cancel()
+        """Take no more work, wait for running requests, and leave; end_requests may block.
 
-    async def _end_in_time(self) -> None:
-        await asyncio.sleep(self._timeout_s)
-        await asyncio.to_thread(self._end_requests)
+        Until they have ended the door stays open, for health checks to see that it will close.
+        """
+        begin_draining(self.app)
+        try:
+            await asyncio.wait_for(self._requests_end(), self._timeout_s)
+        except TimeoutError:
+            await asyncio.to_thread(self._end_requests)
+        await super().shutdown(sockets)
+
+    async def _requests_end(self) -> None:
+        while self.server_state.tasks and not self.force_exit:
+            await asyncio.sleep(0.05)

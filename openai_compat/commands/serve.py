@@ -39,16 +39,17 @@ def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     engine_settings, server_settings = engine_config(options), server_config(options)
     from openai_compat.banner import banner
+    from openai_compat.loading import answers_while_loading
     from openai_compat.server import DrainingServer, bind
 
     sock = bind(server_settings)
-    from helix import AsyncEngine
-    from openai_compat.app import create_app
+    name = (*server_settings.served_model_name, engine_settings.model.model)[0]
+    with answers_while_loading(sock, name):
+        from helix import AsyncEngine
+        from openai_compat.app import create_app
 
-    engine = AsyncEngine(engine_settings)
-    app = create_app(engine, server_settings)
-    sock.listen()
-    name = server_settings.served_model_name[0] if server_settings.served_model_name else engine.info.model
+        engine = AsyncEngine(engine_settings)
+        app = create_app(engine, server_settings)
     port = sock.getsockname()[1]
     print(banner(engine.info, server_settings, model=name, port=port, version=helix_version()), flush=True)
     DrainingServer(app, server_settings, end_requests=engine.shutdown).run(sockets=[sock])

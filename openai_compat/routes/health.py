@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Controller, Response, route
+from litestar import Controller, Request, Response, route
 
 from openai_compat.auth import OPEN_TO_ALL
 from openai_compat.delivery import json_response
+from openai_compat.draining import is_draining
 from openai_compat.routes.dependencies import ServiceDependency
 from openai_compat.schemas.health import Health
 
@@ -18,16 +19,23 @@ class HealthController(Controller):
     opt = {OPEN_TO_ALL: True}  # noqa: RUF012
 
     @route(["/health", "/ready"], http_method=["GET", "HEAD"], sync_to_thread=False)
-    def check_health(self, service: ServiceDependency) -> Response[Any]:
-        """Say whether the engine serves: 200, or 503 when it does not."""
-        stats = service.engine.stats()
-        is_alive = service.engine.is_alive
+    def check_health(self, request: Request[Any, Any, Any], service: ServiceDependency) -> Response[Any]:
+        """Say whether the engine serves: 200, or 503 when it does not, or not for long."""
+        stats, info = service.engine.stats(), service.engine.info
         health = Health(
-            status="ok" if is_alive else "unavailable",
+            status="ok",
             model=service.models.name,
+            device=info.device,
+            dtype=info.dtype,
             num_running=stats.num_running,
             num_waiting=stats.num_waiting,
             num_blocks=stats.num_blocks,
             num_free_blocks=stats.num_free_blocks,
+            block_size=info.block_size,
         )
-        return json_response(health, None if is_alive else {"retry-after": "1"}, status=200 if is_alive else 503)
+        if not service.engine.is_alive:
+            health.status = "unavailable"
+        elif is_draining(request.app):
+            health.status = "draining"
+        is_ok = health.status == "ok"
+        return json_response(health, None if is_ok else {"retry-after": "1"}, status=200 if is_ok else 503)

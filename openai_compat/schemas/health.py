@@ -1,16 +1,24 @@
-"""GET /health."""
+"""GET /health and /ready."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
 
 
 class Health(Struct, kw_only=True):
-    """Whether the engine serves, and how busy it is."""
+    """Whether the engine serves, what it runs on, and how busy it is; of a model that is loading less is known."""
 
-    status: str
+    status: Literal["ok", "loading", "draining", "unavailable"]
+    """Draining: the server was told to stop and finishes what runs. Unavailable: the engine has ended."""
     model: str
-    num_running: int
-    num_waiting: int
-    num_blocks: int
-    num_free_blocks: int
+    device: str | UnsetType = UNSET
+    dtype: str | UnsetType = UNSET
+    num_running: int | UnsetType = UNSET
+    num_waiting: int | UnsetType = UNSET
+    num_blocks: int | UnsetType = UNSET
+    num_free_blocks: int | UnsetType = UNSET
+    """KV blocks that could be handed out now, cached ones that nobody uses included."""
+    block_size: int | UnsetType = UNSET
+    """Tokens per block."""

@@ -23,6 +23,7 @@ LAYERS = [
         "structured_output",
         "choice_outputs",
     },
+    {"draining", "loading"},
     {"params", "echo", "fill_in_the_middle", "generate"},
     {"responses"},
     {"responses_api"},

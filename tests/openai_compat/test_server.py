@@ -26,7 +26,27 @@ def test_a_running_stream_finishes(serve: Serve) -> None:
         text += chunk.choices[0].text
     assert text == "x" * 60
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{server.url}/health")
+        while True:
+            assert httpx.get(f"{server.url}/health").status_code == 503
+
+
+def test_while_answers_finish_the_server_is_unhealthy_and_takes_no_more_work(serve: Serve) -> None:
+    server = serve(FakeEngine(lambda prompt, params: "x" * 200, step_s=0.02))
+    with server.http.stream("POST", "/generate/stream", json={"prompt": "hi"}) as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        server.runner.should_exit = True
+        while (health := httpx.get(f"{server.url}/ready")).status_code == 200:
+            pass
+        assert (health.status_code, health.json()["status"]) == (503, "draining")
+        for refused in (
+            httpx.post(f"{server.url}/generate", json={"prompt": "hi"}),
+            httpx.get(f"{server.url}/generate/stream", params={"prompt": "hi"}),
+        ):
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "shutting_down")
+            assert refused.headers["retry-after"] == "1"
+        *_, last = (line for line in lines if line)
+    assert '"is_final":true' in last
 
 
 def test_a_stream_that_takes_too_long_ends_with_an_error_event(serve: Serve) -> None:

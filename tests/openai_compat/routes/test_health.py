@@ -17,10 +17,13 @@ def test_a_living_engine_is_healthy_and_says_how_busy_it_is(server: Server[FakeE
     assert response.json() == {
         "status": "ok",
         "model": "fake/model-1",
+        "device": "cpu",
+        "dtype": "float32",
         "num_running": 0,
         "num_waiting": 0,
         "num_blocks": 64,
         "num_free_blocks": 64,
+        "block_size": 16,
     }
 
 
