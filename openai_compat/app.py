@@ -17,6 +17,7 @@ from openai_compat.config import ServerConfig
 from openai_compat.draining import refuse_while_draining
 from openai_compat.engine import Engine
 from openai_compat.errors import on_error
+from openai_compat.openapi.document import openapi_config
 from openai_compat.request_ids import add_headers, note_start
 from openai_compat.responses_api.store import ResponseStore
 from openai_compat.routes.chat import ChatController
@@ -25,10 +26,12 @@ from openai_compat.routes.embeddings import EmbeddingsController
 from openai_compat.routes.generate import GenerateController
 from openai_compat.routes.health import HealthController
 from openai_compat.routes.models import ModelsController
+from openai_compat.routes.openapi import OpenAPIController
 from openai_compat.routes.responses import ResponsesController
 from openai_compat.routes.tokenize import TokenizeController
 from openai_compat.served_models import ServedModels
 from openai_compat.service import Service
+from openai_compat.version import package_version
 
 
 def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
@@ -72,6 +75,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             ModelsController,
             TokenizeController,
             HealthController,
+            OpenAPIController,
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
         exception_handlers={Exception: on_error},
@@ -82,6 +86,8 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
         lifespan=[engine_runs],
         cors_config=CORSConfig(allow_origins=list(config.cors_origin)) if config.cors_origin else None,
         request_max_body_size=config.max_request_mib * 2**20,
-        openapi_config=None,
+        openapi_config=openapi_config(
+            model=service.models.name, version=package_version(), needs_key=bool(config.api_key)
+        ),
         logging_config=None,
     )

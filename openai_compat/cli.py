@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from helix import ConfigError, InvalidRequestError, ModelLoadError
 from openai_compat.commands import bench, chat, generate, info, models, serve
-from openai_compat.commands.version import helix_version
+from openai_compat.version import package_version
 
 EXIT_MISUSE = 2
 """Exit status when the settings or the model are at fault."""
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="helix", description="Serve a language model with OpenAI's API.", allow_abbrev=False
     )
-    root.add_argument("--version", action="version", version=f"helix {helix_version()}")
+    root.add_argument("--version", action="version", version=f"helix {package_version()}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (command, arguments, purpose) in _COMMANDS.items():
         own = commands.add_parser(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Container
 from dataclasses import Field, fields
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -47,9 +48,17 @@ def given_options(config: type[Any], options: argparse.Namespace, *, skip: Conta
 
 
 def field_docs(config: type[Any]) -> dict[str, str]:
-    """Return the string literals under the fields of a class, white space collapsed."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
-    assert isinstance(body, ast.ClassDef), "the source of a class is a class"
+    """Return the string literals under the fields of a class of a module, white space collapsed."""
+    return _docs_in(config.__module__).get(config.__qualname__, {})
+
+
+@cache
+def _docs_in(module: str) -> dict[str, dict[str, str]]:
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: _docs_of(node) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _docs_of(body: ast.ClassDef) -> dict[str, str]:
     docs: dict[str, str] = {}
     for field, literal in zip(body.body, body.body[1:], strict=False):
         match field, literal:

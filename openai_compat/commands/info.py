@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from openai_compat.commands.version import helix_version
+from openai_compat.version import package_version
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(_: argparse.Namespace) -> int:
         "kernel cache": machine.kernel_cache,
         "model cache": machine.model_cache,
     }
-    print(f"Helix {helix_version()}")
+    print(f"Helix {package_version()}")
     for name, text in rows.items():
         print(f"  {name:<13} {text}")
     return 0

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from helix import ConfigError
 from openai_compat.commands.engine_options import add_engine_options, engine_config
-from openai_compat.commands.version import helix_version
 from openai_compat.config import ServerConfig
 from openai_compat.options import add_options, from_options
+from openai_compat.version import package_version
 
 API_KEY_VARIABLE = "HELIX_API_KEY"
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         engine = AsyncEngine(engine_settings)
         app = create_app(engine, server_settings)
     port = sock.getsockname()[1]
-    print(banner(engine.info, server_settings, model=name, port=port, version=helix_version()), flush=True)
+    print(banner(engine.info, server_settings, model=name, port=port, version=package_version()), flush=True)
     DrainingServer(app, server_settings, end_requests=engine.shutdown).run(sockets=[sock])
     return 0
 

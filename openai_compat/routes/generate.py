@@ -53,9 +53,9 @@ class GenerateController(Controller):
     async def generate_stream_of_query(
         self, request: Request[Any, Any, Any], service: ServiceDependency
     ) -> Response[Any]:
-        """Do the same for a browser's EventSource, which can only ask with a query.
+        """Continue the prompt of a query, as server-sent events for a browser's EventSource.
 
-        It connects again when a stream ends, and would have the text generated anew; 204 tells it not to.
+        That one connects again when a stream ends, and would have the text generated anew; 204 tells it not to.
         """
         if "last-event-id" in request.headers:
             return Response(b"", status_code=HTTP_204_NO_CONTENT)

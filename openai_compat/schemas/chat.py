@@ -98,19 +98,17 @@ class ChatLogprobs(Struct, kw_only=True):
     refusal: None = None
 
 
-class ToolCall(Struct, kw_only=True):
+class ToolCall(Struct, kw_only=True, tag_field="type", tag="function"):
     """A call of a function in an answer."""
 
     id: str
-    type: str = "function"
     function: FunctionCall
 
 
-class CustomToolCall(Struct, kw_only=True):
+class CustomToolCall(Struct, kw_only=True, tag_field="type", tag="custom"):
     """A call of a custom tool in an answer."""
 
     id: str
-    type: str = "custom"
     custom: CustomCall
 
 

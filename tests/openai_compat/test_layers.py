@@ -9,7 +9,7 @@ import openai_compat
 
 # A module may import from its own layer and those before it.
 LAYERS = [
-    {"schemas", "config", "engine", "held_back"},
+    {"schemas", "config", "engine", "held_back", "options", "version"},
     {"errors", "tool_calls", "reasoning"},
     {"answer_format"},
     {
@@ -24,13 +24,14 @@ LAYERS = [
         "choice_outputs",
     },
     {"draining", "loading"},
+    {"openapi"},
     {"params", "echo", "fill_in_the_middle", "generate"},
     {"responses"},
     {"responses_api"},
     {"service", "delivery"},
     {"routes"},
     {"app"},
-    {"banner", "server", "options"},
+    {"banner", "server"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -1,0 +1,218 @@
+"""Something to send to each endpoint, and what comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MODEL = "helix-demo"
+"""Stands for the served model in all examples."""
+
+_QUESTION = [{"role": "user", "content": "What is speculative decoding?"}]
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Tell the weather of a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+_CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "people": {"type": "integer"}},
+    "required": ["city", "people"],
+    "additionalProperties": False,
+}
+
+REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
+    "create_chat_completion": {
+        "question": {"model": MODEL, "messages": _QUESTION, "max_tokens": 64},
+        "stream": {
+            "model": MODEL,
+            "messages": _QUESTION,
+            "max_tokens": 64,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        },
+        "speculation": {
+            "model": MODEL,
+            "messages": _QUESTION,
+            "max_tokens": 64,
+            "temperature": 0,
+            "speculation": {"method": "auto", "depth": 4},
+        },
+        "JSON schema": {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": "Paris has 2100000 people."}],
+            "max_tokens": 64,
+            "response_format": {"type": "json_schema", "json_schema": {"name": "city", "schema": _CITY}},
+        },
+        "tool": {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": "How is the weather in Paris?"}],
+            "max_tokens": 64,
+            "tools": [_TOOL],
+            "tool_choice": "required",
+        },
+    },
+    "create_completion": {
+        "prompt": {"model": MODEL, "prompt": "Once upon a time", "max_tokens": 32},
+        "two prompts with log probabilities": {
+            "model": MODEL,
+            "prompt": ["Once upon a time", "The end"],
+            "max_tokens": 8,
+            "logprobs": 2,
+        },
+    },
+    "create_response": {
+        "question": {"model": MODEL, "input": "What is PagedAttention?", "max_output_tokens": 64},
+        "stream": {"model": MODEL, "input": "What is PagedAttention?", "max_output_tokens": 64, "stream": True},
+    },
+    "count_input_tokens": {"question": {"model": MODEL, "input": "What is PagedAttention?"}},
+    "create_embedding": {"two texts": {"model": MODEL, "input": ["speculative decoding", "PagedAttention"]}},
+    "generate": {
+        "prompt": {"prompt": "Once upon a time", "max_tokens": 32},
+        "chat": {"prompt": "What is speculative decoding?", "chat": True, "max_tokens": 64},
+        "speculation": {"prompt": "Once upon a time", "max_tokens": 32, "temperature": 0, "speculation_depth": 4},
+    },
+    "generate_batch": {"prompts": {"prompts": ["Once upon a time", "The end"], "max_tokens": 16}},
+    "generate_stream": {"prompt": {"prompt": "Once upon a time", "max_tokens": 16}},
+    "tokenize": {"text": {"prompt": "Hello"}, "conversation": {"messages": _QUESTION}},
+    "detokenize": {"token ids": {"tokens": [72, 73]}},
+}
+"""By operation and title."""
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "generate_stream_of_query": {"prompt": "Once upon a time", "max_tokens": 16, "temperature": 0},
+    "retrieve_model": {"model": MODEL},
+    "get_response": {"response_id": "resp_0123456789abcdef0123456789abcdef"},
+    "delete_response": {"response_id": "resp_0123456789abcdef0123456789abcdef"},
+    "cancel_response": {"response_id": "resp_0123456789abcdef0123456789abcdef"},
+    "list_input_items": {"response_id": "resp_0123456789abcdef0123456789abcdef", "limit": 10, "order": "asc"},
+}
+"""By operation and parameter."""
+
+_HELIX = {
+    "speculation": {
+        "method": "auto",
+        "depth": 4,
+        "adaptive": True,
+        "acceptance": "auto",
+        "drafted": 3,
+        "accepted": 2,
+        "acceptance_rate": 0.666667,
+        "mean_accepted_length": 2.0,
+        "by_proposer": {"draft": {"drafted": 3, "accepted": 2}},
+        "drafted_per_position": [1, 1, 1],
+        "accepted_per_position": [1, 1, 0],
+        "drafting_s": 0.002,
+        "verifying_s": 0.006,
+        "estimated_speed_up": 1.5,
+        "paused_steps": 0,
+    },
+    "timings": {
+        "queue_s": 0.0002,
+        "ttft_s": 0.004,
+        "total_s": 0.008,
+        "tokens_per_s": 750.0,
+        "inter_token_p50_s": 0.0013,
+        "inter_token_p99_s": 0.0013,
+    },
+}
+_METRICS = {
+    "prompt_tokens": 4,
+    "cached_tokens": 0,
+    "completion_tokens": 4,
+    "ttft_s": 0.004,
+    "total_s": 0.008,
+    "tokens_per_s": 750.0,
+    "acceptance_rate": 0.666667,
+}
+_TEXT = {
+    "text": " there was a",
+    "token_ids": [11, 12, 13, 14],
+    "finish_reason": "length",
+    "stop_reason": None,
+    "metrics": _METRICS,
+    "helix": _HELIX,
+}
+_IDENTITY = {"created": 1700000000, "model": MODEL}
+_USAGE = {
+    "prompt_tokens": 4,
+    "completion_tokens": 4,
+    "total_tokens": 8,
+    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+    "completion_tokens_details": {
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+        "reasoning_tokens": 0,
+        "audio_tokens": 0,
+    },
+}
+_MODEL = {"id": MODEL, "object": "model", "created": 1700000000, "owned_by": "helix", "max_model_len": 2048}
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "create_chat_completion": {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        **_IDENTITY,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "A small model guesses.", "refusal": None},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": _USAGE,
+        "system_fingerprint": "fp_0123456789ab",
+        "helix": _HELIX,
+    },
+    "create_completion": {
+        "id": "cmpl-1",
+        "object": "text_completion",
+        **_IDENTITY,
+        "choices": [{"index": 0, "text": " there was a", "logprobs": None, "finish_reason": "length"}],
+        "usage": _USAGE,
+        "system_fingerprint": "fp_0123456789ab",
+        "helix": _HELIX,
+    },
+    "generate": {"id": "gen-1", **_IDENTITY, **_TEXT},
+    "generate_batch": {
+        "id": "gen-1",
+        **_IDENTITY,
+        "results": [_TEXT, _TEXT],
+        "metrics": _METRICS | {"prompt_tokens": 8, "completion_tokens": 8},
+        "helix": _HELIX,
+    },
+    "list_models": {"object": "list", "data": [_MODEL]},
+    "retrieve_model": _MODEL,
+    "tokenize": {"count": 2, "max_model_len": 2048, "tokens": [72, 73]},
+    "detokenize": {"prompt": "Hi"},
+    "count_input_tokens": {"object": "response.input_tokens", "input_tokens": 12},
+    "delete_response": {"id": "resp_0123456789abcdef0123456789abcdef", "object": "response", "deleted": True},
+    "check_health": {
+        "status": "ok",
+        "model": MODEL,
+        "device": "cpu",
+        "dtype": "float32",
+        "num_running": 1,
+        "num_waiting": 0,
+        "num_blocks": 4096,
+        "num_free_blocks": 4090,
+        "block_size": 16,
+    },
+}
+ANSWERS["check_ready"] = ANSWERS["check_health"]
+"""By operation."""
+
+ERROR = {
+    "error": {
+        "message": "temperature must be between 0 and 2, got 3.0",
+        "type": "invalid_request_error",
+        "param": "temperature",
+        "code": "invalid_value",
+    }
+}
+EVENT = 'id: 0\ndata: {"token":" there","token_ids":[11],"is_final":false}\n\n'
+CHUNK = 'data: {"id":"chatcmpl-1","object":"chat.completion.chunk", ...}\n\ndata: [DONE]\n\n'
+NAMED_EVENT = 'event: response.created\ndata: {"type":"response.created","sequence_number":0, ...}\n\n'
