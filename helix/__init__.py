@@ -31,7 +31,9 @@ from helix.errors import (
     InvalidRequestError,
     ModelLoadError,
 )
+from helix.kv_cache.block_manager import BlockUse
 from helix.outputs import (
+    DecodeStep,
     EngineInfo,
     FinishReason,
     Generation,
@@ -39,9 +41,11 @@ from helix.outputs import (
     RequestMetrics,
     RequestOutput,
     SpecDecodeStats,
+    StepDraft,
     TokenLogprob,
 )
 from helix.sampling_params import MAX_LOGPROBS, SamplingParams
+from helix.snapshot import EngineSnapshot, RequestSnapshot
 from helix.stats import EngineStats
 from helix.structured.grammar import Grammar
 
@@ -59,13 +63,16 @@ __all__ = [
     "ArmResult",
     "AsyncEngine",
     "BenchArm",
+    "BlockUse",
     "CacheConfig",
     "ConfigError",
     "ContextLengthExceededError",
+    "DecodeStep",
     "EngineBusyError",
     "EngineConfig",
     "EngineDeadError",
     "EngineInfo",
+    "EngineSnapshot",
     "EngineStats",
     "FinishReason",
     "Generation",
@@ -81,10 +88,12 @@ __all__ = [
     "ProposerStats",
     "RequestMetrics",
     "RequestOutput",
+    "RequestSnapshot",
     "SamplingParams",
     "SchedulerConfig",
     "SpecDecodeStats",
     "SpeculativeConfig",
+    "StepDraft",
     "TokenLogprob",
     "Tokenizer",
     "bench_arms",

@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 
 from helix.config import EngineConfig
@@ -15,6 +16,7 @@ from helix.errors import EngineBusyError, EngineDeadError, HelixError, InvalidRe
 from helix.outputs import EngineInfo, RequestOutput
 from helix.request import Request
 from helix.sampling_params import SamplingParams
+from helix.snapshot import EngineSnapshot
 from helix.stats import EngineStats
 from helix.structured.grammar import Grammar
 from helix.text.tokenizer import Tokenizer
@@ -35,6 +37,7 @@ class AsyncEngine:
         self._engine = engine or LLMEngine(config)
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._streams: dict[str, OutputStream] = {}
+        self._snapshots: list[Future[EngineSnapshot]] = []
         self._admission = threading.Lock()
         self._has_ended = False
         self._thread: threading.Thread | None = None
@@ -71,6 +74,20 @@ class AsyncEngine:
     def stats(self) -> EngineStats:
         """Return the engine's live counters."""
         return self._engine.stats()
+
+    async def snapshot(self) -> EngineSnapshot:
+        """Return how memory and requests stand, taken by the engine thread between two steps.
+
+        Raises:
+            EngineDeadError: The engine thread is gone.
+        """
+        asked: Future[EngineSnapshot] = Future()
+        with self._admission:
+            if not self.is_alive:
+                raise EngineDeadError("the engine has stopped") from self._error
+            self._snapshots.append(asked)
+            self._commands.put(self._take_snapshot)
+        return await asyncio.wrap_future(asked)
 
     def compile_grammar(self, grammar: Grammar) -> None:
         """Compile a grammar ahead of generate, which then does not wait for it; from any thread.
@@ -127,6 +144,9 @@ class AsyncEngine:
             error = EngineDeadError(f"the engine stopped on an error: {type(bug).__name__}")
         with self._admission:  # whoever comes later is refused
             self._has_ended = True
+        for asked in self._snapshots:
+            if asked.set_running_or_notify_cancel():
+                asked.set_exception(error)
         for stream in list(self._streams.values()):
             self._end(stream, error)
 
@@ -142,6 +162,17 @@ class AsyncEngine:
                 return False
             command()
             is_idle = not self._engine.has_requests
+
+    def _take_snapshot(self) -> None:
+        """Answer everybody who has asked by now."""
+        if not self._snapshots:  # answered together with one before
+            return
+        taken = self._engine.snapshot()
+        with self._admission:
+            snapshots, self._snapshots = self._snapshots, []
+        for asked in snapshots:
+            if asked.set_running_or_notify_cancel():  # else nobody waits any more
+                asked.set_result(taken)
 
     def _add(self, request: Request) -> None:
         stream = self._streams[request.request_id]
@@ -242,6 +273,7 @@ def _merge(first: RequestOutput, second: RequestOutput) -> RequestOutput:
         logprobs=logprobs,
         prompt_logprobs=first.prompt_logprobs,
         embedding=first.embedding,
+        steps=first.steps + second.steps,
     )
 
 

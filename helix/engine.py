@@ -8,18 +8,20 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from helix.config import EngineConfig
+from helix.decode_step import decode_step
 from helix.errors import ContextLengthExceededError, InvalidRequestError
 from helix.kv_cache.block_manager import BlockManager
 from helix.model.batch import Span
 from helix.model.mtp import MTPRunner
 from helix.model.pooling import caught_hidden_states, pool_prompts
 from helix.model.runner import ModelRunner
-from helix.outputs import EngineInfo, FinishReason, Generation, RequestOutput
+from helix.outputs import DecodeStep, EngineInfo, FinishReason, Generation, RequestOutput
 from helix.request import Request
 from helix.sampling.prompt_logprobs import max_prompt_logits, num_prompt_rows, take_prompt_logprobs
 from helix.sampling.sampler import Sampler, Verified
 from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest, Scheduler
+from helix.snapshot import EngineSnapshot, RequestSnapshot
 from helix.spec_decode.chain import ProposerChain
 from helix.spec_decode.costs import PassCosts
 from helix.spec_decode.forced_tokens import ForcedTokensProposer
@@ -87,6 +89,7 @@ class LLMEngine:
         self.info: EngineInfo = self.worker.info(self.config)
         self._grammars = GrammarCompiler(self.tokenizer)
         self._streams: dict[str, TextStream] = {}
+        self._last_scheduled: list[ScheduledRequest] = []
         self._stats = EngineStats(num_blocks=pool.num_blocks)
 
     def make_request(
@@ -177,6 +180,7 @@ class LLMEngine:
         step = self.scheduler.schedule()
         if not step.scheduled:
             return []
+        self._last_scheduled = step.scheduled
         self.worker.copy_blocks(step.block_copies)
         is_paused = self.proposer.guard.is_off
         started_s = time.perf_counter()
@@ -208,6 +212,7 @@ class LLMEngine:
                 self.scheduler.update(item, 0)
                 continue
             draft = drafts.get(request.request_id)
+            item.num_draft_tokens = len(draft.token_ids) if draft is not None else 0
             self.proposer.observe(request, draft, result.num_accepted_tokens)
             own_plain_s = None if plain_s is None else plain_s * len(result.token_ids) / num_tokens * len(requests)
             request.metrics.spec.observe_time(drafting_s, verifying_s, own_plain_s, is_paused=is_paused)
@@ -257,6 +262,17 @@ class LLMEngine:
         stats.num_preemptions = self.scheduler.num_preemptions
         return stats
 
+    def snapshot(self) -> EngineSnapshot:
+        """Return how memory and requests stand between two steps; it keeps nothing of the engine alive."""
+        batch = {item.request.request_id: item for item in self._last_scheduled} if self.has_requests else {}
+        requests = (*self.scheduler.running, *self.scheduler.waiting)
+        return EngineSnapshot(
+            num_steps=self._stats.num_steps,
+            block_size=self.block_manager.block_size,
+            block_uses=tuple(self.block_manager.uses()),
+            requests=tuple(RequestSnapshot.of(request, batch.get(request.request_id)) for request in requests),
+        )
+
     def _commit(self, request: Request, result: Verified, draft: Draft | None) -> RequestOutput:
         """Commit new tokens one by one until the request stops, and report what came of it.
 
@@ -282,7 +298,11 @@ class LLMEngine:
         _observe_time(request, num_emitted, now)
         if request.is_finished:
             text += stream.finish()
-        return stream.output(result.token_ids[:num_emitted], text, num_emitted)
+        token_ids = result.token_ids[:num_emitted]
+        steps: tuple[DecodeStep, ...] = ()
+        if request.params.reports_steps:
+            steps = (decode_step(request, draft, result.num_accepted_tokens, token_ids, now),)
+        return stream.output(token_ids, text, num_emitted, steps)
 
     def _forget(self, request: Request) -> None:
         self.proposer.forget(request)

@@ -162,6 +162,29 @@ class RequestMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class StepDraft:
+    """What one proposer drafted for one request in one step."""
+
+    proposer: str
+    token_ids: tuple[int | None, ...]
+    """None stands for a rejected token that was copied from the answer to another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeStep:
+    """One pass of the target for one request: what was guessed, and what was committed."""
+
+    drafts: tuple[StepDraft, ...]
+    """One behind the other; none when decoding plainly."""
+    num_accepted_tokens: int
+    """Of all drafts together; the first of token_ids."""
+    token_ids: tuple[int, ...]
+    """Accepted drafts, then a token of the target's own unless the request ended before it."""
+    elapsed_s: float
+    """From the request's arrival to the end of the step."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestOutput:
     """What one step added to one request."""
 
@@ -183,6 +206,8 @@ class RequestOutput:
     asked for them."""
     embedding: tuple[float, ...] | None = None
     """Of the prompt, of length 1; in the first output of a request that asked for it."""
+    steps: tuple[DecodeStep, ...] = ()
+    """The steps that brought token_ids, for a request that asked for them."""
 
     @property
     def is_finished(self) -> bool:

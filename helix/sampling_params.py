@@ -74,6 +74,8 @@ class SamplingParams:
     """Whether speculation_depth is a maximum, or always drafted; None: the engine's setting."""
     acceptance_rule: AcceptanceRule | None = None
     """How drafts are accepted; None: the engine's rule."""
+    reports_steps: bool = False
+    """Report each step of decoding: what was drafted, and what became of it."""
     prediction: tuple[int, ...] = ()
     """Token ids that much of the output is expected to repeat; they change its speed and never the output."""
 

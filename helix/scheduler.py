@@ -29,6 +29,8 @@ class ScheduledRequest:
     """Slots reserved for drafts behind them."""
     max_predicted_tokens: int = 0
     """The same for drafts from the request's prediction; the slots are shared."""
+    num_draft_tokens: int = 0
+    """Drafts that the step verified, noted when it is done."""
 
     @property
     def catches_up(self) -> bool:

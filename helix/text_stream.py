@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from helix.model.pooling import embedding
-from helix.outputs import FinishReason, RequestOutput
+from helix.outputs import DecodeStep, FinishReason, RequestOutput
 from helix.request import Request
 from helix.text.stop_strings import StopStringMatcher
 from helix.text.tokenizer import Tokenizer
@@ -46,7 +46,9 @@ class TextStream:
         printable, matched = self._matcher.feed(self._detokenizer.finish())
         return printable + ("" if matched is not None else self._matcher.finish())
 
-    def output(self, token_ids: Sequence[int], text: str, num_emitted: int) -> RequestOutput:
+    def output(
+        self, token_ids: Sequence[int], text: str, num_emitted: int, steps: tuple[DecodeStep, ...] = ()
+    ) -> RequestOutput:
         """Wrap what a step added."""
         request = self.request
         logprobs = None
@@ -66,4 +68,5 @@ class TextStream:
             metrics=request.metrics,
             prompt_logprobs=prompt_logprobs,
             embedding=pooled,
+            steps=steps,
         )

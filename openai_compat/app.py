@@ -27,7 +27,9 @@ from openai_compat.routes.generate import GenerateController
 from openai_compat.routes.health import HealthController
 from openai_compat.routes.models import ModelsController
 from openai_compat.routes.openapi import OpenAPIController
+from openai_compat.routes.playground import PlaygroundController
 from openai_compat.routes.responses import ResponsesController
+from openai_compat.routes.state import StateController
 from openai_compat.routes.tokenize import TokenizeController
 from openai_compat.served_models import ServedModels
 from openai_compat.service import Service
@@ -76,6 +78,8 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             TokenizeController,
             HealthController,
             OpenAPIController,
+            StateController,
+            PlaygroundController,
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
         exception_handlers={Exception: on_error},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-from helix import EngineInfo, EngineStats, Grammar, RequestOutput, SamplingParams
+from helix import EngineInfo, EngineSnapshot, EngineStats, Grammar, RequestOutput, SamplingParams
 
 
 class ChatTokenizer(Protocol):
@@ -111,4 +111,8 @@ class Engine(Protocol):
 
     def stats(self) -> EngineStats:
         """Return what the engine does now."""
+        ...
+
+    async def snapshot(self) -> EngineSnapshot:
+        """Return how memory and requests stand between two steps."""
         ...

@@ -111,7 +111,7 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo, answer_format
     max_tokens = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
     if max_tokens == 0:
         raise InvalidRequestError("max_tokens must be at least 1, got 0", param="max_tokens")
-    return _params(
+    params = _params(
         request,
         info,
         max_tokens=max_tokens,
@@ -119,6 +119,7 @@ def _chat_params(request: ChatCompletionRequest, info: EngineInfo, answer_format
         grammar=grammar_of(request, answer_format),
         skips_special_tokens=not answer_format.shows_special_tokens(has_tools=tool_use(request) is not None),
     )
+    return replace(params, reports_steps=bool(request.speculation_trace))
 
 
 def _completion_params(request: CompletionRequest, info: EngineInfo) -> SamplingParams:

@@ -159,6 +159,13 @@ ROWS: dict[str, list[Row]] = {
             "works",
             "routes/test_chat.py::test_reasoning_stays_in_the_content_where_nobody_wants_it_apart",
         ),
+        Row(
+            "speculation_trace",
+            True,
+            "works",
+            "routes/test_chat.py::test_a_traced_stream_tells_for_every_token_who_guessed_it",
+            remark="Helix's own",
+        ),
         Row("add_generation_prompt", False, "works", ENDING),
         Row(
             "continue_final_message",

@@ -9,17 +9,22 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from helix import (
+    BlockUse,
     ContextLengthExceededError,
+    DecodeStep,
     EngineBusyError,
     EngineDeadError,
     EngineInfo,
+    EngineSnapshot,
     EngineStats,
     FinishReason,
     Grammar,
     InvalidRequestError,
     RequestMetrics,
     RequestOutput,
+    RequestSnapshot,
     SamplingParams,
+    StepDraft,
     TokenLogprob,
 )
 
@@ -149,6 +154,27 @@ class FakeEngine:
     def stats(self) -> EngineStats:
         return EngineStats(num_running=len(self.running), num_blocks=64, num_free_blocks=64 - len(self.running))
 
+    async def snapshot(self) -> EngineSnapshot:
+        """One block of the pool for each request, and one that the cache keeps."""
+        running = sorted(self.running)
+        uses = [BlockUse.PRIVATE] * len(running) + [BlockUse.CACHED] + [BlockUse.FREE] * (63 - len(running))
+        requests = [
+            RequestSnapshot(
+                request_id=request_id,
+                is_running=True,
+                num_prompt_tokens=5,
+                num_cached_tokens=1,
+                num_output_tokens=2,
+                max_tokens=100,
+                num_computed_tokens=6,
+                num_draft_computed_tokens=4,
+                num_preemptions=0,
+                block_table=(block_id,),
+            )
+            for block_id, request_id in enumerate(running)
+        ]
+        return EngineSnapshot(num_steps=3, block_size=16, block_uses=tuple(uses), requests=tuple(requests))
+
     def abort(self, request_id: str) -> None:
         if request_id in self.running:
             self.running.discard(request_id)
@@ -241,8 +267,17 @@ class FakeEngine:
                 prompt_logprobs=(
                     None if scored is None or start else tuple(_logprob(token, scored) for token in prompt[1:])
                 ),
+                steps=(_step(ids, proposer if depth else None),) if params.reports_steps else (),
                 embedding=None if params.pooling is None or start else tuple(map(float, map(prompt.count, LETTERS))),
             )
+
+
+def _step(token_ids: Sequence[int], proposer: str | None) -> DecodeStep:
+    """Return a step in which everything but the last token was guessed, and one more guess was wrong."""
+    if proposer is None:
+        return DecodeStep((), 0, tuple(token_ids), 0.5)
+    draft = StepDraft(proposer, (*token_ids[:-1], ord("?")))
+    return DecodeStep((draft,), len(token_ids) - 1, tuple(token_ids), 0.5)
 
 
 def _logprob(token_id: int, num_alternatives: int) -> TokenLogprob:

@@ -16,11 +16,24 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from helix.errors import ConfigError
 
 PrefixKey = tuple[int | str | None, tuple[int, ...]]
 """The prefix before a block (its prefix_id; for a first block the salt) and the block's own token ids."""
+
+
+class BlockUse(StrEnum):
+    """What a block is used for."""
+
+    FREE = "free"
+    CACHED = "cached"
+    """In no block table, but its content can still be found."""
+    PRIVATE = "private"
+    """In one block table."""
+    SHARED = "shared"
+    """In several."""
 
 
 @dataclass(slots=True)
@@ -78,6 +91,19 @@ class BlockManager:
     def num_cached_blocks(self) -> int:
         """Blocks that acquire_prefix can find, referenced or not."""
         return len(self._findable)
+
+    def uses(self) -> list[BlockUse]:
+        """Return what each block is used for, in the order of their ids."""
+        return [
+            BlockUse.SHARED
+            if block.ref_count > 1
+            else BlockUse.PRIVATE
+            if block.ref_count
+            else BlockUse.CACHED
+            if block.block_id in self._cached
+            else BlockUse.FREE
+            for block in self._blocks
+        ]
 
     def num_blocks_for(self, num_tokens: int) -> int:
         """Return how many blocks cover num_tokens tokens."""

@@ -14,6 +14,7 @@ from openai_compat.reasoning import Reasoning
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.logprobs import chat_logprobs, shown_logprobs
 from openai_compat.responses.reader import AnswerReader
+from openai_compat.responses.trace import traced_steps
 from openai_compat.schemas.chat import (
     AssistantAnswer,
     ChatChoice,
@@ -29,6 +30,7 @@ from openai_compat.schemas.chat import (
     ToolCallDelta,
 )
 from openai_compat.schemas.messages import CustomCall, FunctionCall
+from openai_compat.schemas.trace import TracedStep
 from openai_compat.tool_calls.parser import CallArguments, CallStart, Piece
 
 
@@ -94,6 +96,7 @@ class _Choice:
         self._texts: list[str] = []
         self._calls: list[FunctionCall | CustomCall] = []
         self._logprobs: list[TokenLogprob] = []
+        self._steps: list[TracedStep] = []
         self._finish_reason: ChatFinishReason = "stop"
 
     def collect(self, output: RequestOutput) -> None:
@@ -111,6 +114,7 @@ class _Choice:
                 case str():
                     self._texts.append(piece)
         self._logprobs += shown_logprobs(output, self._answer.params, self._answer.tokenizer) or ()
+        self._steps += traced_steps(output, self._answer.tokenizer)
 
     def whole(self) -> ChatChoice:
         """Return the message."""
@@ -129,6 +133,7 @@ class _Choice:
             message=message,
             logprobs=chat_logprobs(self._logprobs, self._answer.tokenizer) if wants_logprobs else None,
             finish_reason=self._finish_reason,
+            speculation_trace=self._steps if self._answer.params.reports_steps else UNSET,
         )
 
     def deltas(self, output: RequestOutput) -> list[ChatChunkChoice]:
@@ -140,11 +145,14 @@ class _Choice:
         first_content = len(deltas)
         deltas += [self._delta(piece) for piece in self._read(output)]
         entries = shown_logprobs(output, self._answer.params, self._answer.tokenizer)
-        if entries and len(deltas) == first_content:
+        steps = traced_steps(output, self._answer.tokenizer)
+        if (entries or steps) and len(deltas) == first_content:
             deltas.append(Delta(content=""))  # tokens without text so far: half a character, or the beginning of a stop
         choices = [ChatChunkChoice(index=self._index, delta=delta) for delta in deltas]
         if entries:
             choices[first_content].logprobs = chat_logprobs(entries, self._answer.tokenizer)
+        if steps:
+            choices[first_content].speculation_trace = steps
         if output.is_finished:
             choices.append(ChatChunkChoice(index=self._index, delta=Delta(), finish_reason=self._finish_reason))
         return choices

@@ -10,6 +10,7 @@ from openai_compat.schemas.extension import HelixReport
 from openai_compat.schemas.messages import CustomCall, FunctionCall, Message, TextPart
 from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.schemas.tools import FunctionDefinition, Tool, ToolChoice, ToolReference
+from openai_compat.schemas.trace import TracedStep
 from openai_compat.schemas.usage import Usage
 
 
@@ -54,6 +55,8 @@ class ChatCompletionRequest(AnswerFields, kw_only=True):
     prediction: Prediction | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
+    speculation_trace: bool | None = None
+    """Tell with every piece of the answer which steps it came from: what was guessed, and what became of it."""
     separate_reasoning: bool | None = None
     """False leaves reasoning in the content, tags and all; null is the server's setting."""
     chat_template_kwargs: dict[str, Any] | None = None
@@ -158,6 +161,7 @@ class ChatChoice(Struct, kw_only=True):
     message: AssistantAnswer
     logprobs: ChatLogprobs | None = None
     finish_reason: ChatFinishReason
+    speculation_trace: list[TracedStep] | UnsetType = UNSET
 
 
 class ChatCompletion(Struct, kw_only=True):
@@ -191,6 +195,7 @@ class ChatChunkChoice(Struct, kw_only=True):
     delta: Delta
     logprobs: ChatLogprobs | None = None
     finish_reason: ChatFinishReason | None = None
+    speculation_trace: list[TracedStep] | UnsetType = UNSET
 
 
 class ChatCompletionChunk(Struct, kw_only=True):

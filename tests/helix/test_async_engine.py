@@ -12,7 +12,7 @@ import pytest
 
 from helix.async_engine import AsyncEngine, OutputStream
 from helix.errors import EngineBusyError, EngineDeadError, InvalidRequestError
-from helix.outputs import FinishReason, RequestOutput
+from helix.outputs import DecodeStep, FinishReason, RequestMetrics, RequestOutput
 from helix.sampling_params import SamplingParams
 from tests.engines import make_engine, run
 from tests.models import tiny_llama
@@ -184,3 +184,49 @@ def test_a_caller_that_comes_while_the_engine_ends_is_not_left_waiting(way: str)
             await asyncio.gather(*callers)
 
     _within(60, main)
+
+
+def test_a_snapshot_is_taken_whether_the_engine_works_or_waits_and_fails_once_it_is_gone(engine: AsyncEngine) -> None:
+    async def main() -> None:
+        assert (await engine.snapshot()).requests == ()
+        stream = engine.generate([1, 2, 3], ENDLESS, request_id="endless")
+        await anext(stream)
+        taken = await asyncio.gather(*(engine.snapshot() for _ in range(3)))
+        assert [request.request_id for one in taken for request in one.requests] == ["endless"] * 3
+        await stream.aclose()
+        await asyncio.to_thread(engine.shutdown)
+        with pytest.raises(EngineDeadError):
+            await engine.snapshot()
+
+    _within(30, main)
+
+
+def test_a_snapshot_that_a_dying_engine_owes_is_an_error() -> None:
+    llm_engine = make_engine(MODEL)
+    llm_engine.snapshot = _break  # type: ignore[method-assign]
+    engine = AsyncEngine(engine=llm_engine)
+    engine.start()
+
+    async def main() -> None:
+        with pytest.raises(EngineDeadError):
+            await engine.snapshot()
+
+    _within(30, main)
+
+
+def test_steps_that_wait_for_a_slow_reader_are_merged_with_their_tokens() -> None:
+    steps = [DecodeStep((), 0, (token_id,), float(token_id)) for token_id in (1, 2)]
+    metrics = RequestMetrics(0.0)
+    outputs = [
+        RequestOutput("a", "x", step.token_ids, None, reason, None, metrics, steps=(step,))
+        for step, reason in zip(steps, (None, FinishReason.STOP), strict=True)
+    ]
+
+    async def main() -> None:
+        stream = OutputStream("a", asyncio.get_running_loop(), lambda _: None)
+        for output in outputs:
+            stream.push(output)
+        (merged,) = await _collect(stream)
+        assert (merged.token_ids, merged.steps) == ((1, 2), tuple(steps))
+
+    _within(30, main)

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from helix.engine import LLMEngine
 from helix.errors import ContextLengthExceededError, InvalidRequestError
-from helix.outputs import FinishReason
+from helix.outputs import DecodeStep, FinishReason
 from helix.sampling_params import SamplingParams
 from helix.structured.grammar import Grammar
 from helix.text.tokenizer import Tokenizer
@@ -218,3 +218,23 @@ def test_prompt_logprobs_come_with_the_first_output_alone() -> None:
     first, *others = [engine.step()[0] for _ in range(3)]
     assert first.prompt_logprobs is not None and len(first.prompt_logprobs) == 2
     assert [output.prompt_logprobs for output in others] == [None, None]
+
+
+def test_the_steps_of_a_request_add_up_to_its_tokens_and_its_counts() -> None:
+    engine = make_engine(MODEL, MODEL)
+    params = SamplingParams(max_tokens=30, seed=5, ignore_eos=True, reports_steps=True)
+    request = engine.make_request([1, 2, 3, 1, 2, 3], params)
+    engine.add_request(request)
+    engine.add_request(engine.make_request([4, 5], replace(params, reports_steps=False)))
+    steps: list[DecodeStep] = []
+    while engine.has_requests:
+        for output in engine.step():
+            assert bool(output.steps) is (output.request_id == request.request_id)
+            steps += output.steps
+    assert [token_id for step in steps for token_id in step.token_ids] == request.output_token_ids
+    spec = request.metrics.spec
+    assert len(steps) == spec.num_steps
+    assert sum(step.num_accepted_tokens for step in steps) == spec.num_accepted_tokens > 0
+    drafted = [draft for step in steps for draft in step.drafts]
+    assert sum(len(draft.token_ids) for draft in drafted) == spec.num_draft_tokens
+    assert {draft.proposer for draft in drafted} == set(spec.by_proposer)

@@ -601,3 +601,21 @@ def test_earlier_calls_of_every_kind_reach_the_template(server: Server[FakeEngin
     assert "'name': 'code', 'arguments': {'input': '1+1'}" in prompt
     assert "'name': 'weather', 'arguments': {}" in prompt
     assert prompt.endswith("tool: sunny\nassistant: ")
+
+
+def test_a_traced_stream_tells_for_every_token_who_guessed_it(server: Server[FakeEngine]) -> None:
+    chunks = events(server.chat(stream=True, speculation_trace=True).text)
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    steps = [step for choice in choices for step in choice.get("speculation_trace", ())]
+    text = bytes(byte for step in steps for token in step["tokens"] for byte in token["bytes"]).decode()
+    assert text == "".join(choice["delta"].get("content", "") for choice in choices) == "You said: hi"
+    report = chunks[-1]["helix"]["speculation"]
+    assert sum(step["accepted"] for step in steps) == report["accepted"]
+    assert {draft["source"] for step in steps for draft in step["drafts"]} == set(report["by_proposer"]) == {"draft"}
+    whole = server.chat(speculation_trace=True).json()["choices"][0]
+    assert whole["speculation_trace"] == steps
+
+
+def test_without_a_trace_nothing_is_told_of_steps(server: Server[FakeEngine]) -> None:
+    assert "speculation_trace" not in server.chat(stream=True).text + server.chat().text
+    assert not any(params.reports_steps for params in server.engine.params)

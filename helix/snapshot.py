@@ -1,0 +1,64 @@
+"""How an engine's memory and requests stand at one moment: numbers and ids, nobody's tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helix.kv_cache.block_manager import BlockUse
+from helix.request import Request, RequestStatus
+from helix.scheduler import ScheduledRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSnapshot:
+    """One unfinished request."""
+
+    request_id: str
+    is_running: bool
+    """False: it waits to be admitted, at first or again."""
+    num_prompt_tokens: int
+    num_cached_tokens: int
+    """Of the prompt, found in the prefix cache."""
+    num_output_tokens: int
+    max_tokens: int
+    num_computed_tokens: int
+    """Tokens whose KV is valid."""
+    num_draft_computed_tokens: int
+    """The same in the draft model's pool."""
+    num_preemptions: int
+    block_table: tuple[int, ...]
+    num_scheduled_tokens: int = 0
+    """What the last step computed of it; 0: it was not in that step."""
+    num_draft_tokens: int = 0
+    """Drafts that the last step verified behind them."""
+
+    @classmethod
+    def of(cls, request: Request, item: ScheduledRequest | None) -> RequestSnapshot:
+        """Return how a request stands; item is its share of the last step, if it had one."""
+        return cls(
+            request_id=request.request_id,
+            is_running=request.status is RequestStatus.RUNNING,
+            num_prompt_tokens=request.num_prompt_tokens,
+            num_cached_tokens=request.metrics.num_cached_tokens,
+            num_output_tokens=request.num_output_tokens,
+            max_tokens=request.max_tokens,
+            num_computed_tokens=request.num_computed_tokens,
+            num_draft_computed_tokens=request.num_draft_computed_tokens,
+            num_preemptions=request.metrics.num_preemptions,
+            block_table=tuple(request.block_table),
+            num_scheduled_tokens=0 if item is None else item.num_tokens,
+            num_draft_tokens=0 if item is None else item.num_draft_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSnapshot:
+    """The block pool and every unfinished request."""
+
+    num_steps: int
+    """Steps since the start."""
+    block_size: int
+    block_uses: tuple[BlockUse, ...]
+    """Of every block, in the order of their ids."""
+    requests: tuple[RequestSnapshot, ...]
+    """Running ones in their order of arrival, then waiting ones."""

@@ -1,0 +1,40 @@
+"""A snapshot balances: every block is counted once, and every request's table covers what it computed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from helix.kv_cache.block_manager import BlockUse
+from helix.sampling_params import SamplingParams
+from tests.engines import make_engine
+from tests.models import tiny_llama
+
+
+def test_blocks_and_requests_are_told_as_they_are_between_two_steps() -> None:
+    engine = make_engine(tiny_llama(), scheduler={"max_num_seqs": 2})
+    params = SamplingParams(temperature=0, max_tokens=9, ignore_eos=True, speculation_depth=0)
+    prompt = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    for number in range(3):
+        engine.add_request(engine.make_request(prompt, params, request_id=f"r{number}"))
+        engine.step()
+    taken = engine.snapshot()
+    first, second, third = taken.requests
+    assert [request.request_id for request in taken.requests] == ["r0", "r1", "r2"]
+    assert (first.is_running, second.is_running, third.is_running) == (True, True, False)
+    assert (first.num_prompt_tokens, first.num_output_tokens, first.num_scheduled_tokens) == (9, 3, 1)
+    assert third.block_table == ()
+    assert third.num_scheduled_tokens == 0
+    assert second.num_cached_tokens == 8  # two blocks of four tokens of the first request's prompt
+    shared = set(first.block_table) & set(second.block_table)
+    uses = Counter(taken.block_uses)
+    assert [taken.block_uses[block_id] for block_id in shared] == [BlockUse.SHARED] * 2
+    assert uses[BlockUse.SHARED] == len(shared)
+    assert uses[BlockUse.PRIVATE] == len(set(first.block_table) ^ set(second.block_table))
+    for request in (first, second):
+        assert len(request.block_table) * taken.block_size >= request.num_computed_tokens
+    while engine.has_requests:
+        engine.step()
+    idle = engine.snapshot()
+    assert idle.requests == ()
+    assert Counter(idle.block_uses)[BlockUse.CACHED] > 0
+    assert set(idle.block_uses) == {BlockUse.CACHED, BlockUse.FREE}
