@@ -15,6 +15,7 @@ import pytest
 
 from helix import AsyncEngine
 from openai_compat import cli
+from openai_compat.commands.engine_options import engine_config
 from tests.servers import Server
 
 ROOT = Path(__file__).parent.parent
@@ -70,7 +71,7 @@ def test_a_make_command_has_a_target_and_settings_that_exist(command: str) -> No
     for variable in variables:
         name, _, value = variable.partition("=")
         assert f"$({name})" in MAKEFILE
-        assert cli.engine_config(cli.parser().parse_args([target, *shlex.split(value)])).model.model in value
+        assert engine_config(cli.parser().parse_args([target, *shlex.split(value)])).model.model in value
 
 
 def test_the_fields_it_names_are_in_an_answer(demo_server: Server[AsyncEngine]) -> None:

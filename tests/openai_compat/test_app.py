@@ -19,7 +19,7 @@ Serve = Callable[..., Server[FakeEngine]]
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "unknown_url"),
+        ("GET", "/nowhere", 404, "unknown_url"),
         ("POST", "/v1/moderations", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/fake/model-1", 405, "method_not_allowed"),
