@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from openai_compat.server import DrainingServer, bind
 
     sock = bind(server_settings)
+    signal.signal(signal.SIGTERM, _leave)
     name = (*server_settings.served_model_name, engine_settings.model.model)[0]
     with answers_while_loading(sock, name):
         from helix import AsyncEngine
@@ -54,6 +57,11 @@ def run(options: argparse.Namespace) -> int:
     print(banner(engine.info, server_settings, model=name, port=port, version=package_version()), flush=True)
     DrainingServer(app, server_settings, end_requests=engine.shutdown).run(sockets=[sock])
     return 0
+
+
+def _leave(*_: object) -> None:
+    """End as asked, and not by a signal: while the model loads at once, later when the server has drained."""
+    sys.exit(0)
 
 
 def _keys_in(path: str) -> list[str]:
