@@ -80,7 +80,7 @@ def tool_grammars(request: ChatCompletionRequest) -> dict[str, Grammar]:
     use = tool_use(request)
     if use is None or not (use.needs_grammar or grammar_fields(request)):
         return {}
-    return {tool.param: Grammar.json_schema(use.enforced_parameters(tool)) for tool in use.tools}
+    return {tool.param: tool.input or Grammar.json_schema(use.enforced_parameters(tool)) for tool in use.tools}
 
 
 def grammar_fields(request: SamplingFields) -> list[str]:

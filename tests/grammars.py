@@ -93,3 +93,10 @@ def allowed(state: GrammarState, drafted: Sequence[int] = ()) -> set[int]:
 def ids_of(mask: Bits) -> set[int]:
     """Return the token ids of a mask's bits."""
     return set(np.unpackbits(mask, bitorder="little").nonzero()[0].tolist())
+
+
+def matches(grammar: Grammar, text: str) -> bool:
+    """Return whether text is a sentence."""
+    state = begin(grammar)
+    accepted = all(state.accept(token_id) for token_id in TextTokenizer().encode(text))
+    return accepted and (state.is_complete or END in allowed(state))

@@ -13,6 +13,9 @@ ROOT = Path(__file__).parent.parent
 # A module may import from its own layer and those before it.
 HELIX_LAYERS = [
     ["helix.errors"],
+    ["helix.structured.lark_text"],
+    ["helix.structured.escaped_regex"],
+    ["helix.structured.escaped"],
     ["helix.config", "helix.structured.grammar"],
     ["helix.sampling_params", "helix.outputs", "helix.structured.state"],
     ["helix.request", "helix.stats", "helix.generation_config"],

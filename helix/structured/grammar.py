@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from helix.errors import InvalidRequestError
+from helix.structured.escaped import ended_lark, escaped_lark
+from helix.structured.lark_text import CannotRewriteError
 
 MAX_GRAMMAR_BYTES = 64 * 1024
 """Longest description, so that nobody's grammar keeps the others waiting."""
@@ -79,6 +81,31 @@ class Grammar:
     def lark(cls, text: str) -> Grammar:
         """Return the language of a context-free grammar, in llguidance's variant of Lark's notation."""
         return cls("lark", text)
+
+    def inside_json(self) -> Grammar:
+        """Return the language of the insides of the JSON strings whose values are sentences of this Lark grammar.
+
+        Raises:
+            InvalidRequestError: It cannot be told; param is "grammar".
+        """
+        try:
+            return Grammar.lark(escaped_lark(self.text))
+        except CannotRewriteError as error:
+            message = f"grammar cannot be enforced inside a JSON string: {error}"
+            raise InvalidRequestError(message, param="grammar") from None
+
+    def ended_by(self, end: str, *, marker: str) -> Grammar:
+        """Return the language of this one's sentences with end behind them, without those that contain marker.
+
+        Raises:
+            InvalidRequestError: It cannot be told; param is "grammar".
+        """
+        try:
+            return Grammar.lark(ended_lark(self.text if self.kind == "lark" else f"start: {self.term}", marker, end))
+        except CannotRewriteError as error:
+            raise InvalidRequestError(
+                f"grammar cannot be enforced in front of a tag: {error}", param="grammar"
+            ) from None
 
     @property
     def term(self) -> str:

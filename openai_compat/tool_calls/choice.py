@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from openai_compat.errors import InvalidParameter, UnsupportedParameter
+from helix import Grammar
+from openai_compat.errors import InvalidParameter
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.tools import (
     AllowedToolsChoice,
@@ -36,6 +37,8 @@ class CallableTool:
     """Where the request says parameters."""
     is_custom: bool = False
     """Whether it takes text, which is the argument CUSTOM_INPUT of its calls."""
+    input: Grammar | None = None
+    """The language of that text; None: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ def tool_use(request: ChatCompletionRequest) -> ToolUse | None:
 
     Raises:
         InvalidParameter: The choice is no offered tool, a name comes twice, or parameters describe no object.
-        UnsupportedParameter: A custom tool whose grammar is not a regular expression.
+        InvalidRequestError: A custom tool's grammar is too long.
     """
     if request.functions:
         return _legacy_use(request)
@@ -106,8 +109,11 @@ def tool_use(request: ChatCompletionRequest) -> ToolUse | None:
 def custom_parameters(tool: CustomTool) -> dict[str, Any]:
     """Return the schema of the function that a custom tool is shown as."""
     schema: dict[str, Any] = {"type": "string"}
-    if isinstance(tool.custom.format, GrammarFormat):
-        schema["pattern"] = f"^(?:{tool.custom.format.grammar.definition})$"
+    given = tool.custom.format
+    if isinstance(given, GrammarFormat) and given.grammar.syntax == "regex":
+        schema["pattern"] = f"^(?:{given.grammar.definition})$"
+    elif isinstance(given, GrammarFormat):
+        schema["description"] = f"A sentence of this grammar in Lark's notation:\n{given.grammar.definition}"
     return {
         "type": "object",
         "properties": {CUSTOM_INPUT: schema},
@@ -154,16 +160,17 @@ def _named(tools: list[CallableTool], param: str) -> tuple[CallableTool, ...]:
 
 def _custom(tool: CustomTool, param: str) -> CallableTool:
     given = tool.custom.format
-    if isinstance(given, GrammarFormat) and given.grammar.syntax != "regex":
-        raise UnsupportedParameter(
-            f"{param}.format.grammar.syntax", "Grammars of custom tools are supported in the syntax 'regex' only."
-        )
+    language: Grammar | None = None
+    if isinstance(given, GrammarFormat):
+        grammar = given.grammar
+        language = Grammar.regex(grammar.definition) if grammar.syntax == "regex" else Grammar.lark(grammar.definition)
     return CallableTool(
         name=tool.custom.name,
         parameters=custom_parameters(tool),
         is_strict=True,
         param=f"{param}.format",
         is_custom=True,
+        input=language,
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from helix import Grammar
-from openai_compat.tool_calls.choice import CallableTool
+from helix import Grammar, InvalidRequestError
+from openai_compat.errors import UnsupportedParameter
+from openai_compat.tool_calls.choice import CUSTOM_INPUT, CallableTool
 from openai_compat.tool_calls.parser import ToolCallParser
 
 
@@ -28,6 +29,26 @@ PLAIN_MARKS = Marks({})
 """Of a model whose markers are ordinary text."""
 
 
+def json_arguments(tool: CallableTool, schema: Mapping[str, Any]) -> str:
+    """Return the expression for a call's arguments as JSON.
+
+    Raises:
+        UnsupportedParameter: The grammar of a custom tool cannot be told inside a JSON string.
+    """
+    if tool.input is None or tool.input.kind == "regex":
+        return Grammar.json_schema(schema).term
+    opening = quoted(f'{{"{CUSTOM_INPUT}": "')
+    return f"{opening} {rewritten_input(tool, tool.input.inside_json).term} {quoted(chr(34) + '}')}"
+
+
+def rewritten_input(tool: CallableTool, rewrite: Callable[[], Grammar]) -> Grammar:
+    """Return what rewrite makes of a custom tool's grammar; its errors name the tool."""
+    try:
+        return rewrite()
+    except InvalidRequestError as error:
+        raise UnsupportedParameter(tool.param, str(error).replace("grammar ", f"{tool.param} ", 1)) from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """A region of calls in llguidance's variant of Lark: trigger, begin, calls with between in their middle, end."""
@@ -41,7 +62,7 @@ class Layout:
     end: str = ""
     is_repeated: bool = False
     """Whether each call is a region of its own, and between contains the trigger."""
-    arguments: Callable[[CallableTool, Mapping[str, Any]], str] = lambda tool, schema: Grammar.json_schema(schema).term
+    arguments: Callable[[CallableTool, Mapping[str, Any]], str] = json_arguments
     """From a tool and the schema that holds for its arguments to their expression."""
     rules: Sequence[str] = ()
     """What else these expressions name."""

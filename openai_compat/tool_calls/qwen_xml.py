@@ -13,13 +13,13 @@ from openai_compat.tool_calls.heads import SPACE, HeadPattern
 from openai_compat.tool_calls.json_text import CallHead
 from openai_compat.tool_calls.marked import MarkedCallParser, NoCallError
 from openai_compat.tool_calls.parser import CallArguments, Piece
-from openai_compat.tool_calls.xml_arguments import arguments_expression, is_text, value_json
+from openai_compat.tool_calls.xml_arguments import ANY_TEXT, VALUE_END, arguments_expression, is_text, value_json
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 _NAME = re.compile(r"(?P<name>[^<>\s]*)")
 _HEADS = (HeadPattern(SPACE, "<function=", _NAME, ">"),)
 _PARAMETER = re.compile(r"\s*<parameter=([^>\n]*)>")
-_FUNCTION_END, _VALUE_END = "</function>", "</parameter>"
+_FUNCTION_END = "</function>"
 
 
 class QwenXmlParser(MarkedCallParser):
@@ -74,7 +74,7 @@ class QwenXmlParser(MarkedCallParser):
                 return False
             self._key, self._is_begun = found[1], False
             self._text = self._text[found.end() :]
-        end = self._text.find(_VALUE_END)
+        end = self._text.find(VALUE_END)
         if is_text(self._properties.get(self._key)):
             self._take_text(pieces, end, is_last=is_last)
         elif end >= 0:
@@ -86,7 +86,7 @@ class QwenXmlParser(MarkedCallParser):
             self._text = ""
         if end < 0:
             return False
-        self._text = self._text[len(_VALUE_END) :]
+        self._text = self._text[len(VALUE_END) :]
         self._key = None
         return True
 
@@ -98,14 +98,14 @@ class QwenXmlParser(MarkedCallParser):
                 return
             self._text, end = (self._text[1:], end - 1) if self._text.startswith("\n") else (self._text, end)
         text = self._text[:end] if is_end_known else self._text
-        cut = len(text) if is_end_known or is_last else len(text) - _held_back(text)
+        cut = len(text) if is_end_known else len(text) - _held_back(text)
         shown = text[:cut].removesuffix("\n") if is_end_known else text[:cut]
         opening = "" if self._is_begun else self._label() + '"'
         self._is_begun = True
         piece = opening + json.dumps(shown, ensure_ascii=False)[1:-1] + ('"' if is_end_known else "")
         if piece:
             pieces.append(CallArguments(piece))
-        self._text = self._text[cut:]
+        self._text = "" if is_last and not is_end_known else self._text[cut:]
 
     def _label(self) -> str:
         assert self._key is not None, "only an open parameter has a key"
@@ -125,7 +125,7 @@ class QwenXmlFormat:
 
     def layout(self, marks: Marks) -> Layout:
         """Return how a model that was trained on the format writes calls."""
-        line = quoted("\n")
+        line, end = quoted("\n"), quoted(f"\n{VALUE_END}\n")
         return Layout(
             trigger=OPEN,
             begin=line,
@@ -134,7 +134,7 @@ class QwenXmlFormat:
             end=f"{line} {marks(CLOSE)}",
             is_repeated=True,
             arguments=arguments_expression,
-            rules=(r"xml_text[lazy]: XML_TEXT " + quoted("\n</parameter>\n"), r"XML_TEXT: /(.|\n)*/"),
+            rules=(rf"{ANY_TEXT}: (/(.|\n)*/ & ~/(.|\n)*<\/parameter>(.|\n)*/) {end}",),
         )
 
 
@@ -148,6 +148,6 @@ def _may_open_parameter(rest: str) -> bool:
 
 def _held_back(text: str) -> int:
     """Return how many characters at the end may belong to the closing tag and the line before it."""
-    marker = "\n" + _VALUE_END
+    marker = "\n" + VALUE_END
     sizes = range(min(len(text), len(marker) - 1), 0, -1)
-    return next((size for size in sizes if text.endswith((marker[:size], _VALUE_END[:size]))), 0)
+    return next((size for size in sizes if text.endswith((marker[:size], VALUE_END[:size]))), 0)

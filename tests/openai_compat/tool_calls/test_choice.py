@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from helix import Grammar
 from openai_compat.errors import ApiError
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.tool_calls.choice import NO_PARAMETERS, ToolUse, tool_use
@@ -19,8 +20,8 @@ NAMED_F = {"type": "function", "function": {"name": "f"}}
 CODE: Any = {"type": "custom", "custom": {"name": "code"}}
 
 
-def lark_tool() -> dict[str, Any]:
-    grammar = {"type": "grammar", "grammar": {"syntax": "lark", "definition": 'start: "a"'}}
+def matched(syntax: str, definition: str) -> dict[str, Any]:
+    grammar = {"type": "grammar", "grammar": {"syntax": syntax, "definition": definition}}
     return {"type": "custom", "custom": {"name": "x", "format": grammar}}
 
 
@@ -98,7 +99,6 @@ def test_a_schema_holds_where_the_tool_is_strict_or_the_call_required() -> None:
         ),
         ({"tools": [F, CODE | {"custom": {"name": "f"}}]}, "tools[1].function.name"),
         ({"tools": [CODE], "tool_choice": {"type": "function", "function": {"name": "code"}}}, "tool_choice"),
-        ({"tools": [F, lark_tool()]}, "tools[1].custom.format.grammar.syntax"),
         ({"functions": [F["function"]], "tools": [F]}, "functions"),
         ({"functions": [F["function"], F["function"]]}, "functions[1].name"),
         ({"functions": [{"name": "f", "parameters": {"type": "string"}}]}, "functions[0].parameters"),
@@ -142,11 +142,16 @@ def test_functions_are_tools_of_which_at_most_one_is_called() -> None:
 
 
 def test_a_custom_tool_is_a_function_of_one_text_that_always_holds() -> None:
-    grammar = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a|b"}}
-    matched = {"type": "custom", "custom": {"name": "x", "format": grammar}}
-    use = use_of(tools=[CODE | {"custom": {"name": "code", "format": {"type": "text"}}}, matched])
+    use = use_of(tools=[CODE | {"custom": {"name": "code", "format": {"type": "text"}}}, matched("regex", "a|b")])
     assert use is not None and use.needs_grammar
     inputs = [use.enforced_parameters(tool)["properties"]["input"] for tool in use.tools]
     assert inputs == [{"type": "string"}, {"type": "string", "pattern": "^(?:a|b)$"}]
+    assert [tool.input for tool in use.tools] == [None, Grammar.regex("a|b")]
     named = use_of(tools=[F, CODE], tool_choice={"type": "custom", "custom": {"name": "code"}})
     assert named is not None and [tool.name for tool in named.tools] == ["code"]
+
+
+def test_a_grammar_in_larks_notation_is_shown_to_the_model_and_kept() -> None:
+    use = use_of(tools=[matched("lark", 'start: "a"')])
+    assert use is not None and use.needs_grammar and use.tools[0].input == Grammar.lark('start: "a"')
+    assert 'start: "a"' in use.tools[0].parameters["properties"]["input"]["description"]

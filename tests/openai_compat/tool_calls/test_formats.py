@@ -48,8 +48,8 @@ TEMPLATES: dict[str, tuple[str, str, str]] = {
     ),
     "qwen_xml": (
         "<tool_call> <function= <parameter=",
-        '<tool_call>\n<function=f>\n<parameter=city>\n"Graz"\n</parameter>\n</function>\n</tool_call>',
-        '<tool_call>\n<function=f>\n<parameter=city>\n"Graz"\n</parameter>\n</function>\n</tool_call>\n'
+        "<tool_call>\n<function=f>\n<parameter=city>\nGraz\n</parameter>\n</function>\n</tool_call>",
+        "<tool_call>\n<function=f>\n<parameter=city>\nGraz\n</parameter>\n</function>\n</tool_call>\n"
         "<tool_call>\n<function=g>\n</function>\n</tool_call>",
     ),
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
 import pytest
 
 from helix import Grammar
+from openai_compat.errors import UnsupportedParameter
 from openai_compat.reasoning import THINK, ReasoningTags
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.tool_calls.choice import tool_use
@@ -117,6 +119,24 @@ def test_markers_that_are_special_tokens_are_no_text() -> None:
         assert is_answer(text, marks, mark="<tool_call>", **fields)
         assert not is_answer(text[:-1], marks, mark="<tool_call>", **fields)
     assert is_answer("Hi <tool_call>", marks, tools=[F, STRICT]), "spelled in letters it is no marker"
+
+
+def test_the_input_of_a_custom_tool_is_a_sentence_inside_a_json_string() -> None:
+    def call(text: str) -> str:
+        return f'<tool_call>\n{{"name": "x", "arguments": {{"input": {json.dumps(text)}}}}}\n</tool_call>'
+
+    def tools(definition: str) -> list[dict[str, Any]]:
+        grammar = {"type": "grammar", "grammar": {"syntax": "lark", "definition": definition}}
+        return [{"type": "custom", "custom": {"name": "x", "format": grammar}}]
+
+    lines = tools("start: line+\nline: /.+/ LF\n%import common.LF")
+    for choice in ("auto", "required"):
+        assert is_answer(call('say "hi"\n\\o\n'), tools=lines, tool_choice=choice)
+        assert not is_answer(call("no end"), tools=lines, tool_choice=choice)
+    assert is_answer(call("((a))"), tools=tools('start: "(" start ")" | "a"'))
+    with pytest.raises(UnsupportedParameter, match="JSON string") as caught:
+        is_answer("", tools=tools('start: "(" start ")" | "\\n"'))
+    assert caught.value.param == "tools[0].custom.format"
 
 
 def test_arguments_are_written_as_python_writes_json() -> None:

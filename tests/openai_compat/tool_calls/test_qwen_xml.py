@@ -15,7 +15,7 @@ from openai_compat.tool_calls.grammar import answer_grammar
 from openai_compat.tool_calls.parser import CallArguments, CallStart
 from openai_compat.tool_calls.qwen_xml import QWEN_XML, QwenXmlParser
 from tests.calls import Part, check_every_cut
-from tests.grammars import END, TextTokenizer, allowed, begin
+from tests.grammars import END, TextTokenizer, allowed, begin, matches
 
 PROPERTIES: dict[str, Any] = {
     "code": {"type": "string"},
@@ -113,6 +113,42 @@ def test_a_required_call_satisfies_its_schema(text: str, is_one: bool) -> None:
     assert (accepted and END in allowed(state)) == is_one
 
 
+@pytest.mark.parametrize(
+    ("schema", "right", "wrong"),
+    [
+        ({"enum": ["a b", "", "x\ny"]}, ["a b", "", "x\ny"], ["a", "x"]),
+        ({"type": "string", "const": "a/b"}, ["a/b"], ["", "a/b "]),
+        ({"type": "string", "pattern": "^[a-c]{2}$"}, ["ab"], ["abc", "a", "xab"]),
+        ({"type": "string", "pattern": "b"}, ["b", "abc", "\nb\n"], ["", "ac"]),
+        ({"type": "string", "pattern": "^a/[^^$|]"}, ["a/b", "a/x more"], ["a/", " a/b", "a/|"]),
+        ({"type": "string", "minLength": 2, "maxLength": 3}, ["ab", "\n\nc", "\u00e9\u00e9\u00e9"], ["a", "abcd"]),
+        ({"type": "string", "minLength": 1}, ["a", "ab</para"], [""]),
+        ({"type": "string", "enum": ["ab", "ba", "a"], "pattern": "^a", "minLength": 2}, ["ab"], ["ba", "a"]),
+        ({"type": "string"}, ["", "x</para>"], ["a</parameter>b"]),
+    ],
+)
+def test_what_a_schema_says_of_a_string_holds_between_tags(
+    schema: dict[str, Any], right: list[str], wrong: list[str]
+) -> None:
+    whole = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
+    grammar = answer_grammar(use_of(whole, tool_choice="required"), QWEN_XML, PLAIN_MARKS)
+    for text in [*right, *wrong]:
+        assert matches(grammar, call(("a", text))) == (text in right), text
+
+
+@pytest.mark.parametrize(
+    ("syntax", "definition"),
+    [("lark", 'start: "(" start ")" | /[ab]+/'), ("regex", r"[(ab)]+"), ("lark", "start: /.*/")],
+)
+def test_the_input_of_a_custom_tool_stands_between_tags_as_it_is(syntax: str, definition: str) -> None:
+    grammar = {"type": "grammar", "grammar": {"syntax": syntax, "definition": definition}}
+    tool = {"type": "custom", "custom": {"name": "f", "format": grammar}}
+    required = answer_grammar(use_of(tools=[tool], tool_choice="required"), QWEN_XML, PLAIN_MARKS)
+    assert matches(required, call(("input", "((ab))")))
+    for wrong in ("((ab))\n", "a</parameter>", "\n"):
+        assert not matches(required, call(("input", wrong)))
+
+
 def test_a_call_of_a_loose_tool_has_any_parameters() -> None:
     state = begin(answer_grammar(use_of(parallel_tool_calls=False), QWEN_XML, PLAIN_MARKS))
     assert all(state.accept(token_id) for token_id in TextTokenizer().encode("Hi " + call(("x", "y"), ("z", ""))))
@@ -121,7 +157,10 @@ def test_a_call_of_a_loose_tool_has_any_parameters() -> None:
 @pytest.mark.parametrize(
     "schema",
     [
-        {"type": "object", "properties": {"a": {"type": "string", "maxLength": 3}}},
+        {"type": "object", "properties": {"a": {"type": "string", "format": "date"}}},
+        {"type": "object", "properties": {"a": {"type": "string", "maxLength": -1}}},
+        {"type": "object", "properties": {"a": {"type": "string", "pattern": "^a|b$"}}},
+        {"type": "object", "properties": {"a": {"type": "string", "pattern": "a(^b)"}}},
         {"type": "object", "properties": {"a": {}}, "anyOf": [{"required": ["a"]}]},
         {"type": "object", "properties": {}, "required": ["a"]},
         {"type": "object", "properties": []},

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openai_compat.tool_calls.choice import CallableTool
-from openai_compat.tool_calls.xml_arguments import arguments_expression, is_text, value_json
+from openai_compat.tool_calls.xml_arguments import ANY_TEXT, arguments_expression, is_text, value_json
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,17 @@ def test_a_value_is_its_own_json_where_that_fits(text: str, schema: Any, expecte
 
 
 def test_only_a_string_is_text() -> None:
-    assert is_text({"type": "string", "enum": ["a"]})
-    assert not any(is_text(schema) for schema in ({"type": ["string", "null"]}, {}, True, None))
+    assert all(is_text(schema) for schema in ({"type": "string", "enum": ["a"]}, {"enum": ["a", "b"]}, {"const": "a"}))
+    others: list[Any] = [
+        {"type": ["string", "null"]},
+        {},
+        True,
+        None,
+        {"enum": ["a", None]},
+        {"const": 1},
+        {"enum": []},
+    ]
+    assert not any(is_text(schema) for schema in others)
 
 
 def test_parameters_stand_in_the_schemas_order_and_optional_ones_may_be_missing() -> None:
@@ -38,5 +47,5 @@ def test_parameters_stand_in_the_schemas_order_and_optional_ones_may_be_missing(
     tool = CallableTool(name="f", parameters=schema, is_strict=True, param="tools[0].function.parameters")
     first, second = arguments_expression(tool, schema).split(' "<parameter=a>')
     assert first.startswith('("<parameter=b>') and first.endswith(")?")
-    assert second.endswith("xml_text")
+    assert second.endswith(ANY_TEXT)
     assert arguments_expression(tool, {"type": "object", "properties": {}}) == '""'
