@@ -240,7 +240,7 @@ ROWS: dict[str, list[Row]] = {
             [FLAT_TOOL],
             "works",
             RESPONSE + "test_a_call_is_an_item_of_its_own",
-            remark="tools of OpenAI's own platform are refused",
+            remark="functions and custom tools; tools of OpenAI's own platform are refused",
         ),
         Row(
             "tool_choice",

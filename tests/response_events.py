@@ -16,6 +16,7 @@ PART_ADDED, PART_DONE = "response.content_part.added", "response.content_part.do
 TEXT_DELTA, TEXT_DONE = "response.output_text.delta", "response.output_text.done"
 REASONING_DELTA, REASONING_DONE = "response.reasoning_text.delta", "response.reasoning_text.done"
 ARGUMENTS_DELTA, ARGUMENTS_DONE = "response.function_call_arguments.delta", "response.function_call_arguments.done"
+INPUT_DELTA, INPUT_DONE = "response.custom_tool_call_input.delta", "response.custom_tool_call_input.done"
 LAST = {"response.completed", "response.incomplete", "response.failed"}
 
 
@@ -64,6 +65,12 @@ def check_item(events: list[Any], item: Any) -> None:
         deltas = [event["delta"] for event in events[1:-2]]
         assert types == [ITEM_ADDED, *[ARGUMENTS_DELTA] * len(deltas), ARGUMENTS_DONE, ITEM_DONE]
         assert "".join(deltas) == events[-2]["arguments"] == item["arguments"]
+        return
+    if item["type"] == "custom_tool_call":
+        assert events[0]["item"]["input"] == ""
+        deltas = [event["delta"] for event in events[1:-2]]
+        assert types == [ITEM_ADDED, *[INPUT_DELTA] * len(deltas), INPUT_DONE, ITEM_DONE]
+        assert "".join(deltas) == events[-2]["input"] == item["input"]
         return
     assert events[0]["item"]["content"] == []
     assert events[1]["part"]["text"] == ""

@@ -12,9 +12,11 @@ from openai_compat.errors import UnsupportedParameter
 from openai_compat.schemas.messages import (
     AssistantMessage,
     ContentPart,
+    CustomCall,
     DeveloperMessage,
     FunctionCall,
     Message,
+    MessageCustomCall,
     MessageToolCall,
     RefusalPart,
     SystemMessage,
@@ -23,6 +25,9 @@ from openai_compat.schemas.messages import (
     UserMessage,
 )
 from openai_compat.schemas.response_items import (
+    CallOutputItem,
+    CustomToolCallItem,
+    CustomToolCallOutputItem,
     FunctionCallItem,
     FunctionCallOutputItem,
     InputTextPart,
@@ -38,12 +43,16 @@ _KINDS: Mapping[str, type[Item]] = {
     "message": MessageItem,
     "function_call": FunctionCallItem,
     "function_call_output": FunctionCallOutputItem,
+    "custom_tool_call": CustomToolCallItem,
+    "custom_tool_call_output": CustomToolCallOutputItem,
     "reasoning": ReasoningItem,
 }
 _ID_PREFIXES: Mapping[type[Item], str] = {
     MessageItem: "msg",
     FunctionCallItem: "fc",
     FunctionCallOutputItem: "fco",
+    CustomToolCallItem: "ctc",
+    CustomToolCallOutputItem: "ctco",
     ReasoningItem: "rs",
 }
 
@@ -83,9 +92,9 @@ def to_messages(instructions: str | None, items: Iterable[Item]) -> list[Message
                 continue
             case MessageItem():
                 messages.append(_message(item))
-            case FunctionCallItem():
+            case FunctionCallItem() | CustomToolCallItem():
                 _add_call(messages, item, is_new=bool(thoughts))
-            case FunctionCallOutputItem():
+            case FunctionCallOutputItem() | CustomToolCallOutputItem():
                 messages.append(ToolMessage(content=_content(item.output), tool_call_id=item.call_id))
         last = messages[-1]
         if thoughts and isinstance(last, AssistantMessage):
@@ -118,7 +127,7 @@ def _read_item(fields: dict[str, Any], path: str) -> Item:
     item: Item = read_value({**fields, "type": name}, kind, path)
     if isinstance(item, MessageItem):
         _check_parts(item.content, f"{path}.content")
-    elif isinstance(item, FunctionCallOutputItem):
+    elif isinstance(item, CallOutputItem):
         _check_parts(item.output, f"{path}.output")
     return _completed(item)
 
@@ -161,9 +170,13 @@ def _message(item: MessageItem) -> Message:
             return DeveloperMessage(content=content)
 
 
-def _add_call(messages: list[Message], item: FunctionCallItem, *, is_new: bool) -> None:
+def _add_call(messages: list[Message], item: FunctionCallItem | CustomToolCallItem, *, is_new: bool) -> None:
     """Put a call into the last message of the assistant, or into a new one."""
-    call = MessageToolCall(id=item.call_id, function=FunctionCall(name=item.name, arguments=item.arguments))
+    call: MessageToolCall | MessageCustomCall
+    if isinstance(item, CustomToolCallItem):
+        call = MessageCustomCall(id=item.call_id, custom=CustomCall(name=item.name, input=item.input))
+    else:
+        call = MessageToolCall(id=item.call_id, function=FunctionCall(name=item.name, arguments=item.arguments))
     last = messages[-1] if messages else None
     if isinstance(last, AssistantMessage) and not is_new:
         last.tool_calls = [*(last.tool_calls or ()), call]

@@ -13,9 +13,18 @@ from openai_compat.errors import ApiError, InvalidParameter, UnsupportedParamete
 from openai_compat.responses_api.conversation import to_messages
 from openai_compat.schemas.chat import ChatCompletionRequest, JsonSchemaFormat, ResponseFormat
 from openai_compat.schemas.response_items import Item
-from openai_compat.schemas.responses import ResponsesRequest, ResponseTool, TextFormat
+from openai_compat.schemas.responses import ResponsesRequest, ResponseTool, TextFormat, ToolInputFormat
 from openai_compat.schemas.sampling import AnswerFields
-from openai_compat.schemas.tools import FunctionDefinition, FunctionTool, ToolChoice
+from openai_compat.schemas.tools import (
+    CustomDefinition,
+    CustomTool,
+    FunctionDefinition,
+    FunctionTool,
+    GrammarDefinition,
+    GrammarFormat,
+    Tool,
+    ToolChoice,
+)
 
 LOGPROBS = "message.output_text.logprobs"
 """What include must contain for log probabilities."""
@@ -50,9 +59,9 @@ _NAMES = [
         (r"^response_format\.json_schema\b|^response_format\b", "text.format"),
         (r"^reasoning_effort$", "reasoning.effort"),
         (r"^verbosity$", "text.verbosity"),
-        (r"^(tools\[\d+\]|tool_choice)\.function\b", r"\1"),
+        (r"^(tools\[\d+\]|tool_choice)\.(?:function|custom)\b", r"\1"),
         (r"^tool_choice\.allowed_tools\b", "tool_choice"),
-        (r"^(tool_choice\.tools\[\d+\])\.function\b", r"\1"),
+        (r"^(tool_choice\.tools\[\d+\])\.(?:function|custom)\b", r"\1"),
     )
 ]
 
@@ -130,11 +139,14 @@ def _response_format(wanted: TextFormat) -> ResponseFormat:
     return ResponseFormat(type="json_schema", json_schema=schema)
 
 
-def _tool(tool: ResponseTool, path: str) -> FunctionTool:
-    if tool.type != "function":
+def _tool(tool: ResponseTool, path: str) -> Tool:
+    if tool.type not in ("function", "custom"):
         raise UnsupportedParameter(f"{path}.type", f"Tools of type '{tool.type}' are not supported.")
     if not tool.name:
         raise _missing(f"{path}.name")
+    if tool.type == "custom":
+        given = _input_format(tool.format or None, f"{path}.format")
+        return CustomTool(custom=CustomDefinition(name=tool.name, description=tool.description or None, format=given))
     return FunctionTool(
         function=FunctionDefinition(
             name=tool.name, description=tool.description, parameters=tool.parameters, strict=tool.strict
@@ -142,8 +154,17 @@ def _tool(tool: ResponseTool, path: str) -> FunctionTool:
     )
 
 
+def _input_format(given: ToolInputFormat | None, path: str) -> GrammarFormat | None:
+    """Return what a custom tool's input must look like in the chat's shape; None is any text."""
+    if given is None or given.type == "text":
+        return None
+    if given.syntax is None or given.definition is None:
+        raise _missing(f"{path}.{'syntax' if given.syntax is None else 'definition'}")
+    return GrammarFormat(grammar=GrammarDefinition(syntax=given.syntax, definition=given.definition))
+
+
 def _tool_choice(choice: str | dict[str, Any] | None) -> ToolChoice | None:
-    """Return a choice in the chat's shape, which keeps a function's name one level deeper."""
+    """Return a choice in the chat's shape, which keeps a tool's name one level deeper."""
     if choice is None:
         return None
     nested = _nested(choice)
@@ -157,8 +178,9 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> ToolChoice | None:
 
 
 def _nested(choice: Any) -> Any:
-    if isinstance(choice, dict) and choice.get("type") == "function":
-        return {"type": "function", "function": {name: value for name, value in choice.items() if name != "type"}}
+    kind = choice.get("type") if isinstance(choice, dict) else None
+    if kind in ("function", "custom"):
+        return {"type": kind, kind: {name: value for name, value in choice.items() if name != "type"}}
     return choice
 
 

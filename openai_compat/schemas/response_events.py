@@ -98,6 +98,20 @@ class ReasoningTextDone(_OfPart, kw_only=True, tag_field="type", tag="response.r
     text: str
 
 
+class CustomToolCallInputDelta(_OfItem, kw_only=True, tag_field="type", tag="response.custom_tool_call_input.delta"):
+    """More of the input of a custom tool's call."""
+
+    item_id: str
+    delta: str
+
+
+class CustomToolCallInputDone(_OfItem, kw_only=True, tag_field="type", tag="response.custom_tool_call_input.done"):
+    """All of the input of a custom tool's call."""
+
+    item_id: str
+    input: str
+
+
 class FunctionCallArgumentsDelta(_OfItem, kw_only=True, tag_field="type", tag="response.function_call_arguments.delta"):
     """More of a call's arguments."""
 

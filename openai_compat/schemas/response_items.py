@@ -89,6 +89,21 @@ class FunctionCallOutputItem(_Item, kw_only=True, tag_field="type", tag="functio
     output: str | list[ItemPart]
 
 
+class CustomToolCallItem(_Item, kw_only=True, tag_field="type", tag="custom_tool_call"):
+    """A call of the model whose input is text."""
+
+    call_id: str
+    name: str
+    input: str
+
+
+class CustomToolCallOutputItem(_Item, kw_only=True, tag_field="type", tag="custom_tool_call_output"):
+    """What a called custom tool returned."""
+
+    call_id: str
+    output: str | list[ItemPart]
+
+
 class ReasoningItem(_Item, kw_only=True, tag_field="type", tag="reasoning"):
     """What a model thought before it answered."""
 
@@ -98,8 +113,9 @@ class ReasoningItem(_Item, kw_only=True, tag_field="type", tag="reasoning"):
     """Of another server, which alone can read it. Helix keeps nothing secret: its reasoning is in content."""
 
 
-Item = MessageItem | FunctionCallItem | FunctionCallOutputItem | ReasoningItem
-OutputItem = MessageItem | FunctionCallItem | ReasoningItem
+CallOutputItem = FunctionCallOutputItem | CustomToolCallOutputItem
+OutputItem = MessageItem | FunctionCallItem | CustomToolCallItem | ReasoningItem
+Item = OutputItem | CallOutputItem
 
 
 class ItemList(Struct, kw_only=True):

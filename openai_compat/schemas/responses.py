@@ -53,14 +53,24 @@ class Reasoning(Struct, kw_only=True):
     generate_summary: Literal["auto", "concise", "detailed"] | UnsetType | None = UNSET
 
 
+class ToolInputFormat(Struct, kw_only=True, omit_defaults=True):
+    """What the input of a custom tool must look like."""
+
+    type: Literal["text", "grammar"]
+    syntax: Literal["lark", "regex"] | None = None
+    definition: str | None = None
+
+
 class ResponseTool(Struct, kw_only=True):
-    """A tool, described in one level; types other than function are refused."""
+    """A tool, described in one level; types other than function and custom are refused."""
 
     type: str
     name: ToolName | UnsetType = UNSET
     description: str | UnsetType | None = UNSET
     parameters: dict[str, Any] | UnsetType | None = UNSET
     strict: bool | UnsetType | None = UNSET
+    format: ToolInputFormat | UnsetType | None = UNSET
+    """Of a custom tool's input."""
 
 
 class ResponsesRequest(AnswerFields, kw_only=True):

@@ -237,6 +237,32 @@ def test_a_call_is_an_item_of_its_own(server: Server[FakeEngine], stream: bool) 
     assert body["tools"] == [WEATHER]
 
 
+PATCH: Any = {
+    "type": "custom",
+    "name": "patch",
+    "description": "Applies a patch.",
+    "format": {"type": "grammar", "syntax": "lark", "definition": 'start: "+" /.+/'},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_call_of_a_custom_tool_is_an_item_of_its_own(server: Server[FakeEngine], stream: bool) -> None:
+    server.engine.reply = lambda prompt, params: '<tool_call>\n{"name": "patch", "arguments": {"input": "+\\"a"}}\n'
+    choice = {"type": "custom", "name": "patch"}
+    body = respond(server, tools=[PATCH, WEATHER], tool_choice=choice, stream=stream)
+    body = body[-1]["response"] if stream else body
+    (call,) = body["output"]
+    assert call["id"].startswith("ctc_") and (call["type"], call["name"]) == ("custom_tool_call", "patch")
+    assert (call["input"], call["status"]) == ('+"a', "completed")
+    assert (body["tools"], body["tool_choice"]) == ([PATCH, WEATHER], choice)
+    (grammar,) = server.engine.compiled
+    assert '"+"' in grammar.text and "weather" not in grammar.text
+    result = {"type": "custom_tool_call_output", "call_id": call["call_id"], "output": "done"}
+    respond(server, previous_response_id=body["id"], input=[result], tools=[PATCH])
+    shown = {"id": call["call_id"], "type": "function", "function": {"name": "patch", "arguments": {"input": '+"a'}}}
+    assert server.engine.prompts[-1].endswith(f"user: hi\nassistant:  calls {[shown]}\ntool: done\nassistant: ")
+
+
 def test_several_calls_and_text_between_them_keep_their_order(server: Server[FakeEngine]) -> None:
     calls = [f'<tool_call>{{"name": "f", "arguments": {{"i": {i}}}}}</tool_call>' for i in range(3)]
     server.engine.reply = lambda prompt, params: f"{calls[0]}{calls[1]} and {calls[2]}"
@@ -345,7 +371,11 @@ def test_null_is_the_default_for_every_optional_field(server: Server[FakeEngine]
         ({"messages": []}, "messages"),
         ({"response_format": {"type": "text"}}, "response_format"),
         ({"tools": [WEATHER, {"type": "web_search"}]}, "tools[1].type"),
-        ({"tools": [{"type": "custom", "name": "x"}]}, "tools[0].type"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        (
+            {"tools": [PATCH | {"format": PATCH["format"] | {"definition": 'start: "\\"" start | <x>'}}]},
+            "tools[0].format",
+        ),
         ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}, "input[0].content[0]"),
         (
             {"input": [{"type": "function_call_output", "call_id": "1", "output": [{"type": "input_file"}]}]},
@@ -390,6 +420,9 @@ def test_what_would_be_ignored_is_refused_by_name(
         ({"input": "!refuse!"}, "input"),
         ({"input": "x" * 5000}, "input"),
         ({"input": "x", "max_output_tokens": 5000}, "max_output_tokens"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].name"),
+        ({"tools": [PATCH | {"format": {"type": "grammar", "syntax": "lark"}}]}, "tools[0].format.definition"),
+        ({"tools": [PATCH | {"format": {"type": "grammar", "syntax": "x"}}]}, "tools[0].format.syntax"),
     ],
 )
 def test_what_makes_no_sense_is_named_as_it_was_sent(
