@@ -8,7 +8,7 @@ from openai_compat.tool_calls.format import ToolFormat
 from openai_compat.tool_calls.hermes import HERMES
 from openai_compat.tool_calls.llama_json import LLAMA_JSON
 from openai_compat.tool_calls.mistral import MISTRAL, MISTRAL_LISTS
-from openai_compat.tool_calls.pythonic import PYTHONIC
+from openai_compat.tool_calls.pythonic import LFM_OPEN, LLAMA_OPEN, PYTHONIC, PYTHONIC_LFM, PYTHONIC_LLAMA
 from openai_compat.tool_calls.qwen_xml import QWEN_XML
 
 # The first entry all of whose strings the template contains decides: those that say more stand first.
@@ -19,8 +19,8 @@ SIGNS: list[tuple[tuple[str, ...], ToolFormat]] = [
     ((DEEPSEEK_OPEN, "```json"), DEEPSEEK_FENCED),
     ((DEEPSEEK_OPEN,), DEEPSEEK),
     (("<tool_call>",), HERMES),
-    (("<|tool_call_start|>",), PYTHONIC),
-    (("<|python_start|>",), PYTHONIC),
+    ((LFM_OPEN,), PYTHONIC_LFM),
+    ((LLAMA_OPEN,), PYTHONIC_LLAMA),
     (("[func_name1(",), PYTHONIC),
     (("<|start_header_id|>", "parameters"), LLAMA_JSON),
 ]

@@ -46,6 +46,16 @@ TEMPLATES: dict[str, tuple[str, str, str]] = {
         '[TOOL_CALLS] [{"name": "f", "arguments": {"city": "Graz"}}]',
         '[TOOL_CALLS] [{"name": "f", "arguments": {"city": "Graz"}}, {"name": "g", "arguments": {}}]',
     ),
+    "pythonic": (
+        "[func_name1(",
+        '[f(city="Graz")]',
+        '[f(city="Graz"), g()]',
+    ),
+    "pythonic tagged": (
+        "<|tool_call_start|>",
+        '<|tool_call_start|>[f(city="Graz")]<|tool_call_end|>',
+        '<|tool_call_start|>[f(city="Graz"), g()]<|tool_call_end|>',
+    ),
     "qwen_xml": (
         "<tool_call> <function= <parameter=",
         "<tool_call>\n<function=f>\n<parameter=city>\nGraz\n</parameter>\n</function>\n</tool_call>",

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from openai_compat.errors import UnsupportedParameter
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.tool_calls.choice import tool_use
 from openai_compat.tool_calls.format import PLAIN_MARKS
 from openai_compat.tool_calls.grammar import answer_grammar
-from openai_compat.tool_calls.pythonic import PYTHONIC, PythonicParser
-from tests.calls import check_every_cut
+from openai_compat.tool_calls.pythonic import PYTHONIC, PYTHONIC_LLAMA, PythonicFormat, PythonicParser
+from tests.calls import check_every_cut, parse
+from tests.grammars import matches
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,32 @@ def test_several_pythonic_calls_and_what_follows() -> None:
     check_every_cut(PythonicParser, text, [("f", '{"a": 1}'), ("g", "{}"), "so"])
 
 
-def test_pythonic_calls_cannot_be_enforced() -> None:
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        (
+            '[f(a="\\/", b=1e999, c=["\\ud83d\\ude00", True])]',
+            '{"a": "\\/", "b": 1e999, "c": ["\\ud83d\\ude00", true]}',
+        ),
+        ("[f(a=" + "1" * 5000 + ")]", '{"a": ' + "1" * 5000 + "}"),
+        ('[f(max-size="True", b={"None": None},)]', '{"max-size": "True", "b": {"None": null}}'),
+    ],
+)
+def test_values_that_are_json_but_for_a_word_keep_their_characters(text: str, arguments: str) -> None:
+    assert parse(PythonicParser, text) == [("f", arguments)]
+
+
+@pytest.mark.parametrize(
+    ("tool_format", "text"),
+    [(PYTHONIC, "[f(a=1)]"), (PYTHONIC_LLAMA, "<|python_start|>[f(a=1)]<|python_end|>")],
+)
+def test_a_required_call_is_written_between_the_models_own_tags(tool_format: PythonicFormat, text: str) -> None:
     body: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "tool_choice": "required"}
     body["tools"] = [{"type": "function", "function": {"name": "f"}}]
+    body["tools"][0]["function"]["parameters"] = {"properties": {"a": {"type": "integer"}}, "required": ["a"]}
     use = tool_use(msgspec.convert(body, ChatCompletionRequest))
     assert use is not None
-    with pytest.raises(UnsupportedParameter, match="pythonic") as caught:
-        answer_grammar(use, PYTHONIC, PLAIN_MARKS)
-    assert caught.value.param == "tools"
+    grammar = answer_grammar(use, tool_format, PLAIN_MARKS)
+    assert matches(grammar, text)
+    for wrong in ("hi", text[:-1], text.replace("1", "true"), text.replace("a=1", "")):
+        assert not matches(grammar, wrong)
