@@ -31,6 +31,7 @@ from openai_compat.schemas.responses import (
     ResponsesRequest,
     RetrieveQuery,
 )
+from openai_compat.schemas.state import EngineState
 from openai_compat.schemas.tokenize import DetokenizeRequest, DetokenizeResponse, TokenizeRequest, TokenizeResponse
 
 OPENAI, OWN, OPERATING = "OpenAI", "Helix", "Operating"
@@ -131,6 +132,7 @@ OPERATIONS: dict[str, Described] = {
     "detokenize": Described(tag=OWN, body=DetokenizeRequest, answer=DetokenizeResponse, errors=(*READING, 429, 503)),
     "check_health": _HEALTH,
     "check_ready": _HEALTH,
+    "engine_state": Described(tag=OPERATING, answer=EngineState, errors=(500, 503)),
 }
 
 

@@ -36,6 +36,7 @@ class PlaygroundController(Controller):
     """The page itself needs no key; what it asks of the server does."""
 
     opt = {OPEN_TO_ALL: True}  # noqa: RUF012
+    include_in_schema = False
 
     @route("/", http_method=["GET", "HEAD"], sync_to_thread=False)
     def show_page(self, request: Request[Any, Any, Any]) -> Response[bytes]:

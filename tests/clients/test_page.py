@@ -221,7 +221,7 @@ def test_the_map_shows_the_blocks_of_running_requests(visit: Callable[..., Visit
     page.get_by_role("button", name="Start 8 requests").click()
     rows = page.locator('#memory tbody tr[data-running="true"]')
     rows.nth(7).wait_for()
-    page.wait_for_function("document.querySelector('[data-count=shared]').textContent > 0")
+    expect(page.locator("[data-count=shared]")).not_to_have_text("0")
     tables = rows.locator(".table-blocks").all_inner_texts()
     assert all(table.split() for table in tables)
     first_blocks = {table.split()[0] for table in tables}

@@ -85,6 +85,7 @@ function App() {
       <div class="brand"><img src="/playground/icon.svg" alt="" width="24" height="24" /><h1>Helix</h1></div>
       <nav aria-label="Views">
         ${VIEWS.map(([name, title]) => html`<a href=${`#${name}`} aria-current=${name === view ? "page" : null}>${title}</a>`)}
+        <a href="/docs">API</a>
       </nav>
       <div class="side">
         ${state && html`<div class="served">
