@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from helix import AsyncEngine
@@ -27,7 +29,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PICTURES = os.environ.get("HELIX_PICTURES")
-"""Folder that pictures of the page are written to; unset: they are taken, and only looked at for being there."""
+"""Folder that the pictures for the README are written to; unset: they are taken and thrown away."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no browser: apt-get install chromium")
 
@@ -47,7 +49,7 @@ class Visit:
         self.url = url
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        self.context = browser.new_context(**{"viewport": {"width": 1360, "height": 900}} | options)
+        self.context = browser.new_context(**{"viewport": {"width": 1180, "height": 800}} | options)
         self.context.route("**/*", self._pass_own)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(30_000)
@@ -77,7 +79,8 @@ class Visit:
         content = self.page.screenshot(animations="disabled")
         assert len(content) > 5000, "an empty page"
         if PICTURES is not None:
-            (Path(PICTURES) / f"{name}.png").write_bytes(content)
+            few_colours = Image.open(io.BytesIO(content)).convert("RGB").quantize(160)
+            few_colours.save(Path(PICTURES) / f"{name}.png", optimize=True)
 
 
 @pytest.fixture

@@ -43,11 +43,11 @@ function ThemeSwitch() {
 function KeyField({ isWanted, onKey }) {
   return html`<details class="key" open=${isWanted}>
     <summary class="small">API key</summary>
-    <label class="key-body">
+    <form class="key-body" onSubmit=${(event) => event.preventDefault()}>
       <span class="small muted">Kept in this page's memory, and nowhere else.</span>
-      <input type="password" autocomplete="off" aria-label="API key" placeholder="none needed, unless the server asks"
+      <input type="password" autocomplete="off" aria-label="API key" placeholder="only if the server asks for one"
         onChange=${(event) => { setKey(event.target.value); onKey(); }} />
-    </label>
+    </form>
   </details>`;
 }
 

@@ -1,6 +1,14 @@
 // Prompts that show something at once, also on the small built-in model.
 
-const REPORT = `The new library opens on Monday. The library has room for ninety readers. Every reader gets a card, and every card is green. On Sundays the library is closed.`;
+const CONFIG = `\`\`\`ini
+[service]
+path = /var/log
+cache = true
+color = blue
+port = 8000
+workers = 4
+level = error
+\`\`\``;
 
 const PERSON = {
   type: "object",
@@ -23,11 +31,11 @@ const WEATHER = [
 /** Each one: a name, a prompt, and the settings it needs besides the plain ones. */
 export const EXAMPLES = [
   { name: "A story", prompt: "Tell me a short story about a fox named Mira in the forest." },
-  { name: "An explanation", prompt: "Explain speculative decoding in detail." },
+  { name: "A question", prompt: "What is speculative decoding?" },
   {
     name: "An edit, with a prediction",
-    prompt: `Replace "library" with "museum" in this text:\n${REPORT}`,
-    settings: { prediction: REPORT.replaceAll("library", "museum") },
+    prompt: `Can you change level to warning here:\n${CONFIG}`,
+    settings: { prediction: CONFIG },
   },
   {
     name: "JSON by schema",

@@ -30,7 +30,7 @@ export function Explained({ model, state }) {
       )}
     </div></div>
     <${Lesson} title="Speculative decoding" words=${SPECULATION[level]} more=${html`<p><a href="#speculation">See it race</a></p>`}>
-      <${Passes} model=${model} depth=${state?.max_speculation_depth} />
+      <${Passes} model=${model} state=${state} />
     <//>
     <${Lesson} title="PagedAttention" words=${PAGING[level]} more=${html`<p><a href="#memory">See this engine's blocks</a></p>`}>
       <${Blocks} />

@@ -22,12 +22,17 @@ function asMessage(run) {
 
 function CopyAs({ body }) {
   const [said, say] = useState("");
+  const [program, show] = useState(null);
   async function copy(language) {
+    show(null);
+    let text;
     try {
-      await navigator.clipboard.writeText(asProgram(language, body()));
+      text = asProgram(language, body());
+      await navigator.clipboard.writeText(text);
       say(`Copied as ${language}.`);
     } catch (error) {
-      say(error instanceof SettingError ? error.message : "The browser did not allow copying.");
+      say(error instanceof SettingError ? error.message : "");
+      show(text ?? null); // over plain HTTP from another machine, browsers have no clipboard
     }
     setTimeout(() => say(""), 2500);
   }
@@ -35,6 +40,7 @@ function CopyAs({ body }) {
     <span class="muted small">Copy as</span>
     ${LANGUAGES.map((language) => html`<button type="button" class="quiet small" onClick=${() => copy(language)}>${language}</button>`)}
     <span class="small muted" role="status">${said}</span>
+    ${program && html`<textarea class="code program" aria-label="The request as a program" readonly rows="8" value=${program}></textarea>`}
   </div>`;
 }
 

@@ -23,7 +23,7 @@ const METHODS = [
   ["auto", "auto: whatever promises most"],
   ["draft", "draft model"],
   ["mtp", "heads of the model"],
-  ["suffix", "suffix: its text and earlier answers"],
+  ["suffix", "suffix: its text, earlier answers"],
   ["ngram", "n-gram: its own text"],
   ["grammar", "grammar alone"],
   ["none", "none"],

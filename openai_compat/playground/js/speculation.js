@@ -9,6 +9,11 @@ import { Figures, Legend, Tokens } from "./tokens.js";
 
 const SECONDS = 0.75;
 
+/** A salt that nobody else has: neither lane finds anything in the cache, or in earlier answers. */
+function fresh() {
+  return `race-${Math.random().toString(36).slice(2)}`;
+}
+
 /** Return tokens so far at the end of each pass, and the speed over the last SECONDS. */
 function progress(trace) {
   const points = [];
@@ -85,8 +90,8 @@ export function Speculation({ model, state }) {
   async function race() {
     const settings = { ...DEFAULTS, seed: "7", max_tokens: "300" };
     const messages = [{ role: "user", content: prompt }];
-    const body = requestBody(model, { ...settings, method, depth, adaptive }, messages);
-    const without = requestBody(model, { ...settings, method: "none" }, messages);
+    const body = { ...requestBody(model, { ...settings, method, depth, adaptive }, messages), cache_salt: fresh() };
+    const without = { ...requestBody(model, { ...settings, method: "none" }, messages), cache_salt: fresh() };
     if (together) {
       await Promise.all([startFast(body), startPlain(without)]);
       return;
@@ -141,5 +146,5 @@ export function Speculation({ model, state }) {
     </div>
     <p class="muted small">${together
       ? "Both answers share every pass of the engine, so each pass is as slow for one as for the other; who gets more tokens from it wins."
-      : "Each answer has the engine to itself, if nobody else asks it for something."}</p>`;
+      : "Each answer has the engine to itself, if nobody else asks it for something."} Neither finds anything in the prefix cache or in earlier answers.</p>`;
 }

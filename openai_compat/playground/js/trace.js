@@ -11,7 +11,7 @@ export const SOURCES = {
 };
 
 /** Text of a guess that was copied from somebody else's answer, which is not told. */
-const UNTOLD = "·····";
+const UNTOLD = "·";
 
 /** Reads traced steps one by one, and keeps what they say of the whole answer. */
 export class Trace {
@@ -55,7 +55,7 @@ export class Trace {
       this.pieces.push({
         kind: "rejected",
         source: guess.source,
-        text: text || (guess.bytes?.length === 0 ? guess.token : ""),
+        text: text.replaceAll("\n", "↵") || (guess.bytes?.length === 0 ? guess.token : ""),
         name: guess.token,
         id: guess.id,
         step: this.steps.length,

@@ -48,12 +48,12 @@ function Cell({ x, y, request, tokens, number, isShared }) {
   return html`<g>
     <rect class="frame" x=${x} y=${y} width="34" height="22" rx="3" />
     <rect class=${isShared ? "request-shared" : fill} x=${x + 1} y=${y + 1} width=${(32 * tokens) / SIZE} height="20" rx="2" />
-    <text class=${tokens ? "on" : ""} x=${x + 17} y=${y + 15} text-anchor="middle">${number}</text>
+    <text class=${tokens === SIZE ? "on" : "number"} x=${x + 17} y=${y + 15} text-anchor="middle">${number}</text>
   </g>`;
 }
 
 export function Blocks() {
-  const [pool, setPool] = useState(() => grown(started(started(fresh(), false), true)));
+  const [pool, setPool] = useState(() => grown(grown(started(grown(grown(started(started(fresh(), false), true))), false))));
   const owners = new Map();
   for (const request of pool.requests) {
     request.table.forEach((block, place) => {
@@ -67,7 +67,7 @@ export function Blocks() {
   const room = pool.free.length > 6;
   const height = 20 + NAMES.length * 30;
   return html`<div class="picture">
-    <svg viewBox=${`0 0 520 ${height}`} role="img" aria-label=${`${pool.requests.length} requests hold ${used} tokens in ${owners.size} of ${NUM_BLOCKS} blocks`}>
+    <div class="scroll"><svg viewBox=${`0 0 520 ${height}`} role="img" aria-label=${`${pool.requests.length} requests hold ${used} tokens in ${owners.size} of ${NUM_BLOCKS} blocks`}>
       <text x="0" y="10">block tables, in order of the text</text>
       <text x="300" y="10">the pool</text>
       ${pool.requests.map(
@@ -81,13 +81,13 @@ export function Blocks() {
         const owner = owners.get(block);
         return html`<${Cell} x=${300 + (block % 6) * 37} y=${20 + Math.floor(block / 6) * 26} request=${owner?.name} tokens=${owner?.tokens ?? 0} isShared=${owner?.isShared} number=${block} />`;
       })}
-    </svg>
+    </svg></div>
     <div class="row">
       <button type="button" disabled=${!pool.requests.length || !room} onClick=${() => setPool(grown(pool))}>Write on</button>
       <button type="button" disabled=${pool.requests.length === NAMES.length || !room} onClick=${() => setPool(started(pool, false))}>New request</button>
       <button type="button" disabled=${!pool.requests.length || pool.requests.length === NAMES.length} onClick=${() => setPool(started(pool, true))}>One that begins like the first</button>
       <button type="button" disabled=${!pool.requests.length} onClick=${() => setPool(ended(pool))}>End the first</button>
     </div>
-    <p class="small muted">${used} tokens stand in ${inBlocks} places of blocks. One piece of ${MOST} for each request would keep ${contiguous}.</p>
+    <p class="small muted">${pool.requests.length} requests hold ${used} tokens in ${owners.size} blocks, which are ${inBlocks} places. One piece of ${MOST} places for each would take ${contiguous}. A number that stands in two tables is a shared block.</p>
   </div>`;
 }

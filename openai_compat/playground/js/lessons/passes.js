@@ -22,7 +22,8 @@ function Boxes({ name, tokens, marks }) {
   </div>`;
 }
 
-export function Passes({ model, depth: most }) {
+export function Passes({ model, state }) {
+  const most = state?.max_speculation_depth;
   const [depth, setDepth] = useState(4);
   const [steps, setSteps] = useState(null);
   const [place, setPlace] = useState(0);
@@ -33,7 +34,8 @@ export function Passes({ model, depth: most }) {
     setBusy(true);
     setProblem(null);
     try {
-      const speculation = depth ? { depth, adaptive: false } : { method: "none" };
+      const method = state?.draft_model ? "draft" : "auto";
+      const speculation = depth ? { depth, method, adaptive: false } : { method: "none" };
       const answer = await chat({ model, messages: [{ role: "user", content: PROMPT }], temperature: 0, max_tokens: 60, speculation, speculation_trace: true });
       setSteps(answer.choices[0].speculation_trace);
       setPlace(0);

@@ -37,7 +37,7 @@ export function Seats() {
         <input type="range" class="narrow" min="2" max="4" value=${numSeats} onInput=${(event) => setNumSeats(Number(event.target.value))} /><b>${numSeats}</b></label>
       <button type="button" class="quiet small" onClick=${() => setLengths([...lengths.slice(1), 2 + ((lengths[0] * 5 + lengths[3]) % 8)])}>Other answers</button>
     </div>
-    <svg viewBox=${`0 0 ${MOST_STEPS * 16 + 4} ${numSeats * 30 + 22}`} role="img" aria-label=${`${numSteps} steps, ${numEmpty} empty seats`}>
+    <div class="scroll"><svg viewBox=${`0 0 ${MOST_STEPS * 16 + 4} ${numSeats * 30 + 22}`} role="img" aria-label=${`${numSteps} steps, ${numEmpty} empty seats`}>
       ${seats.map((row, seat) => row.map(
         (name, step) => html`<g>
           <rect class=${name === null ? "request-none frame" : `request-${"ABCD"[name % 4]}`} x=${2 + step * 16} y=${2 + seat * 30} width="14" height="26" rx="2" />
@@ -45,7 +45,7 @@ export function Seats() {
         </g>`,
       ))}
       <text x="2" y=${numSeats * 30 + 16}>steps of the engine, to the right; one row for each seat</text>
-    </svg>
+    </svg></div>
     <p class="small muted">${numSteps} steps for ${lengths.reduce((sum, one) => sum + one, 0)} tokens, ${Math.round((100 * numEmpty) / (numSteps * numSeats))}% of the seats empty. ${isContinuous ? "Group by group" : "Continuously"} it would be ${other} steps.</p>
   </div>`;
 }
