@@ -58,7 +58,8 @@ class Described:
     events: tuple[type[Struct], ...] = ()
     """What the data of an event in a stream is."""
     event_example: str = ""
-    always_streams: bool = False
+    tells_done: bool = False
+    """Whether the last event is [DONE]."""
     errors: tuple[int, ...] = ()
     also: tuple[tuple[int, str], ...] = ()
     """Further statuses with their meaning, whose answers are the operation's own or empty."""
@@ -83,6 +84,7 @@ OPERATIONS: dict[str, Described] = {
         answer=ChatCompletion,
         events=(ChatCompletionChunk,),
         event_example=examples.CHUNK,
+        tells_done=True,
         errors=COMPUTING,
     ),
     "create_completion": Described(
@@ -91,6 +93,7 @@ OPERATIONS: dict[str, Described] = {
         answer=Completion,
         events=(Completion,),
         event_example=examples.CHUNK,
+        tells_done=True,
         errors=COMPUTING,
     ),
     "create_response": Described(
@@ -116,7 +119,6 @@ OPERATIONS: dict[str, Described] = {
         body=GenerateRequest,
         events=(GenerationEvent,),
         event_example=examples.EVENT,
-        always_streams=True,
         errors=COMPUTING,
     ),
     "generate_stream_of_query": Described(
@@ -124,7 +126,6 @@ OPERATIONS: dict[str, Described] = {
         query=GenerateQuery,
         events=(GenerationEvent,),
         event_example=examples.EVENT,
-        always_streams=True,
         errors=COMPUTING,
         also=((204, "An EventSource that connects again is told to stop."),),
     ),
