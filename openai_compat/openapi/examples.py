@@ -226,7 +226,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "num_preemptions": 0,
         "block_size": 16,
         "num_blocks": 2048,
-        "blocks": [["cached", 7], ["private", 3], ["free", 2038]],
+        "blocks": [("cached", 7), ("private", 3), ("free", 2038)],
         "requests": [
             {
                 "id": "chatcmpl-01234567-0",
