@@ -9,6 +9,7 @@ from openai_compat.engine import ChatTokenizer
 from openai_compat.reasoning import ReasoningTags, is_opened, reasoning_tags_of
 from openai_compat.tool_calls.format import PLAIN_MARKS, Marks, ToolFormat
 from openai_compat.tool_calls.formats import tool_format_of
+from openai_compat.tool_calls.harmony import CALL, HARMONY, RETURN, START
 from openai_compat.tool_calls.hermes import HERMES
 
 
@@ -22,18 +23,38 @@ class AnswerFormat:
     """What is told from the answer; None: the model does not reason, or nobody wants its reasoning apart."""
     is_opened: bool = False
     """Whether the prompt ends inside the reasoning."""
+    opening: str = "assistant"
+    """In the harmony format, what the prompt ends with behind its last beginning of a message."""
+    splits: bool = True
+    """In the harmony format, whether reasoning is told apart."""
+    end_token_ids: tuple[int, ...] = ()
+    """What ends an answer besides the tokenizer's own ends of sequence."""
+
+    @property
+    def is_harmony(self) -> bool:
+        """Whether answers are messages in channels."""
+        return self.tools is HARMONY
 
     def shows_special_tokens(self, *, has_tools: bool) -> bool:
         """Return whether reasoning and calls can be told only where special tokens are left in the text."""
-        markers = [*(self.tools.markers if has_tools else ())]
+        markers = [*(self.tools.markers if has_tools or self.is_harmony else ())]
         markers += [self.reasoning.open, self.reasoning.close] if self.reasoning else []
         return any(marker in self.marks.special_ids for marker in markers)
 
     def behind(self, prompt_token_ids: Sequence[int], tokenizer: ChatTokenizer, *, splits: bool) -> AnswerFormat:
         """Return the format of the answer to a prompt; without splits, reasoning is content like everything else."""
+        if self.is_harmony:
+            return replace(self, opening=self._opening(prompt_token_ids, tokenizer), splits=splits)
         if self.reasoning is None or not splits:
             return replace(self, reasoning=None)
         return replace(self, is_opened=is_opened(self.reasoning, prompt_token_ids, tokenizer))
+
+    def _opening(self, prompt_token_ids: Sequence[int], tokenizer: ChatTokenizer) -> str:
+        start = self.marks.special_ids.get(START)
+        if start is None or start not in prompt_token_ids:
+            return "assistant"
+        tail = prompt_token_ids[len(prompt_token_ids) - [*reversed(prompt_token_ids)].index(start) :]
+        return b"".join(map(tokenizer.token_bytes, tail)).decode("utf-8", "replace")
 
 
 DEFAULT_FORMAT = AnswerFormat()
@@ -45,4 +66,7 @@ def answer_format_of(tokenizer: ChatTokenizer) -> AnswerFormat:
     markers = [*tools.markers, *((reasoning.open, reasoning.close) if reasoning else ())]
     tokens = {marker: tokenizer.encode(marker, add_special_tokens=False) for marker in markers}
     special_ids = {marker: ids[0] for marker, ids in tokens.items() if len(ids) == 1 and tokenizer.is_special(ids[0])}
-    return AnswerFormat(tools=tools, marks=Marks(special_ids), reasoning=reasoning)
+    if tools is not HARMONY:
+        return AnswerFormat(tools=tools, marks=Marks(special_ids), reasoning=reasoning)
+    ends = {special_ids[marker] for marker in (RETURN, CALL) if marker in special_ids} - tokenizer.eos_token_ids
+    return AnswerFormat(tools=tools, marks=Marks(special_ids), end_token_ids=tuple(sorted(ends)))

@@ -59,7 +59,8 @@ def to_sampling_params(
             first = _chat_params(request, info, answer_format)
         else:
             first = _completion_params(request, info)
-    first = replace(first, stop_token_ids=(*first.stop_token_ids, *end_token_ids))
+    ends = (*end_token_ids, *answer_format.end_token_ids)
+    first = replace(first, stop_token_ids=(*first.stop_token_ids, *ends))
     return [
         replace(first, seed=choice_seed(first.seed, index), prediction=prediction)
         for index in range(_num_generated(request))

@@ -25,6 +25,8 @@ from openai_compat.schemas.messages import (
 )
 from openai_compat.schemas.tools import CustomTool
 from openai_compat.tool_calls.choice import CUSTOM_INPUT, custom_parameters
+from openai_compat.tool_calls.formats import tool_format_of
+from openai_compat.tool_calls.harmony import HARMONY, with_thoughts
 
 _RESERVED_VARIABLES = {"self", "messages", "tools", "add_generation_prompt", "continue_final_message"}
 """What the request itself says, in fields of its own."""
@@ -43,6 +45,8 @@ def render_prompt(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> l
         InvalidRequestError: The template refuses the conversation.
     """
     messages = [_template_message(message, index) for index, message in enumerate(request.messages)]
+    if tool_format_of(tokenizer.chat_template) is HARMONY:
+        messages = with_thoughts(messages)
     extra = dict(request.chat_template_kwargs or {})
     for name in ("reasoning_effort", "verbosity"):
         value = getattr(request, name)

@@ -11,6 +11,7 @@ from openai_compat.schemas.chat import ChatCompletionRequest, ResponseFormat
 from openai_compat.schemas.sampling import SamplingFields
 from openai_compat.tool_calls.choice import ToolUse, tool_use
 from openai_compat.tool_calls.grammar import answer_grammar
+from openai_compat.tool_calls.harmony_grammar import harmony_grammar
 
 
 def grammar_of(request: SamplingFields, answer_format: AnswerFormat = DEFAULT_FORMAT) -> Grammar | None:
@@ -28,11 +29,13 @@ def grammar_of(request: SamplingFields, answer_format: AnswerFormat = DEFAULT_FO
     use = tool_use(request) if isinstance(request, ChatCompletionRequest) else None
     if use is not None and form is not None:
         _check_together(form, use, grammar_fields(request)[0], answer_format)
-    is_plain = use is None and answer_format.reasoning is None
+    is_plain = use is None and answer_format.reasoning is None and not answer_format.is_harmony
     if form is None and (use is None or not use.needs_grammar):
         return None
     if is_plain or not isinstance(request, ChatCompletionRequest):
         return form
+    if answer_format.is_harmony:
+        return harmony_grammar(use, answer_format.marks, form=form, opening=answer_format.opening)
     return answer_grammar(
         use,
         answer_format.tools,
@@ -45,6 +48,8 @@ def grammar_of(request: SamplingFields, answer_format: AnswerFormat = DEFAULT_FO
 
 def _check_together(form: Grammar, use: ToolUse, field: str, answer_format: AnswerFormat) -> None:
     """Refuse an answer in a form or calls where one cannot be told from the other by its beginning."""
+    if answer_format.is_harmony:
+        return
     layout = answer_format.tools.layout(answer_format.marks)
     is_json = form.kind in ("json_schema", "json_object")
     if use.is_required or (is_json and layout is not None and layout.trigger is not None):

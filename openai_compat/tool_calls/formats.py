@@ -5,6 +5,7 @@ from __future__ import annotations
 from openai_compat.tool_calls.deepseek import DEEPSEEK, DEEPSEEK_FENCED
 from openai_compat.tool_calls.deepseek import OPEN as DEEPSEEK_OPEN
 from openai_compat.tool_calls.format import ToolFormat
+from openai_compat.tool_calls.harmony import CHANNEL, HARMONY, MESSAGE
 from openai_compat.tool_calls.hermes import HERMES
 from openai_compat.tool_calls.llama_json import LLAMA_JSON
 from openai_compat.tool_calls.mistral import MISTRAL, MISTRAL_LISTS
@@ -13,6 +14,7 @@ from openai_compat.tool_calls.qwen_xml import QWEN_XML
 
 # The first entry all of whose strings the template contains decides: those that say more stand first.
 SIGNS: list[tuple[tuple[str, ...], ToolFormat]] = [
+    ((CHANNEL, MESSAGE), HARMONY),
     (("<function=", "<parameter="), QWEN_XML),
     (("[TOOL_CALLS]", "[ARGS]"), MISTRAL),
     (("[TOOL_CALLS]",), MISTRAL_LISTS),

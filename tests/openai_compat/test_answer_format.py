@@ -51,3 +51,35 @@ def test_a_server_reads_the_format_of_its_model(serve: Callable[..., Server[Fake
     assert server.chat().json()["choices"][0]["message"]["content"] == CALL_TEXT
     assert [params.skip_special_tokens for params in engine.params] == [False, False, True]
     assert "<[257]>" in engine.compiled[0].text
+
+
+class HarmonyTokenizer(ByteTokenizer):
+    """Of a model that writes channels; its markers are letters here."""
+
+    chat_template = "... <|channel|> ... <|message|> ..."
+
+
+def test_a_model_of_channels_is_read_in_every_answer(serve: Callable[..., Server[FakeEngine]]) -> None:
+    thought = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant"
+    call = '<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "Graz"}'
+    engine = FakeEngine(
+        lambda prompt, params: thought + (call if "tools" in prompt else "<|channel|>final<|message|>Hi!")
+    )
+    engine.tokenizer = HarmonyTokenizer()
+    server = serve(engine)
+    message = server.chat().json()["choices"][0]["message"]
+    assert (message["content"], message["reasoning_content"]) == ("Hi!", "Hm.")
+    choice = server.chat(tools=[WEATHER]).json()["choices"][0]
+    assert choice["finish_reason"] == "tool_calls" and choice["message"]["reasoning_content"] == "Hm."
+    assert choice["message"]["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city": "Graz"}'}
+    streamed = "".join(
+        chunk.choices[0].delta.content or ""
+        for chunk in server.openai.chat.completions.create(
+            model="model-1", messages=[{"role": "user", "content": "hi"}], stream=True
+        )
+    )
+    assert streamed == "Hi!"
+    raw = server.chat(separate_reasoning=False).json()["choices"][0]["message"]["content"]
+    assert raw == "<|channel|>analysis<|message|>Hm.\nHi!"
+    refused = server.chat(tools=[WEATHER], tool_choice="required")
+    assert refused.status_code == 400 and refused.json()["error"]["param"] == "tools"

@@ -9,6 +9,7 @@ from openai_compat.responses.answer import Answer
 from openai_compat.responses.reader import AnswerReader
 from openai_compat.responses.tally import Tally
 from openai_compat.tool_calls.choice import NO_PARAMETERS, CallableTool, ToolUse
+from openai_compat.tool_calls.harmony import HARMONY
 from openai_compat.tool_calls.parser import CallArguments, CallStart
 from tests.fakes import ByteTokenizer, FakeEngine
 
@@ -66,3 +67,13 @@ def test_a_text_that_nobody_splits_is_content() -> None:
     reader = AnswerReader(one)
     assert "".join(str(piece) for output in outputs(TEXT) for piece in reader.read(output)) == TEXT
     assert one.tally.usage(1).completion_tokens_details.reasoning_tokens == 0
+
+
+def test_channels_are_thoughts_content_and_calls_of_custom_tools_too() -> None:
+    tool = CallableTool(name="f", parameters=NO_PARAMETERS, is_strict=True, param="tools[0]", is_custom=True)
+    one = answer(AnswerFormat(tools=HARMONY), ToolUse(tools=(tool,)))
+    reader = AnswerReader(one)
+    text = "<|channel|>analysis<|message|>a<|end|><|start|>assistant"
+    text += '<|channel|>commentary to=functions.f<|message|>{"input": "b"}'
+    pieces = [piece for output in outputs(text) for piece in reader.read(output)]
+    assert pieces == [Reasoning("a"), CallStart("f", is_custom=True), CallArguments("b")]
