@@ -168,10 +168,19 @@ class Scheduler:
         return budget
 
     def _schedule_waiting(self, output: SchedulerOutput, budget: int) -> int:
-        """Admit waiting requests in order while seats, tokens and blocks for the whole of each suffice."""
+        """Admit waiting requests in order while seats, tokens and blocks for the whole of each suffice.
+
+        One whose beginning a running request is computing keeps its seat and waits, so that it is computed once.
+        """
         manager = self.block_manager
-        while self.waiting and len(self.running) < self.config.max_num_seqs and budget > 0:
-            request = self.waiting[0]
+        num_postponed = 0
+        while len(self.waiting) > num_postponed and len(self.running) + num_postponed < self.config.max_num_seqs:
+            if budget < 1:
+                break
+            request = self.waiting[num_postponed]
+            if self._is_under_way(request):
+                num_postponed += 1
+                continue
             limit = budget
             if output.scheduled:
                 limit = min(limit, self.config.max_num_prefill_tokens_beside_decode)
@@ -195,7 +204,7 @@ class Scheduler:
             num_tokens = min(request.num_tokens - num_cached, limit)
             allocated = manager.allocate(request.block_table, num_cached + num_tokens)
             assert allocated, "num_free_blocks promised these blocks"
-            self.waiting.popleft()
+            del self.waiting[num_postponed]
             self.running.append(request)
             request.status = RequestStatus.RUNNING
             request.num_computed_tokens = num_cached
@@ -206,6 +215,20 @@ class Scheduler:
             output.scheduled.append(ScheduledRequest(request, num_tokens))
             budget -= num_tokens
         return budget
+
+    def _is_under_way(self, request: Request) -> bool:
+        """Whether a running request computes a block of this one's beginning now, which can be shared afterwards."""
+        manager = self.block_manager
+        if not manager.enable_prefix_caching or request.needs_whole_prompt:
+            return False
+        for other in self.running:
+            is_behind = other.num_tokens - other.num_computed_tokens > 1
+            if is_behind and other.cache_salt == request.cache_salt:
+                end = (other.num_computed_tokens // manager.block_size + 1) * manager.block_size
+                fits = end <= min(request.num_tokens, other.num_tokens)
+                if fits and request.token_ids[:end] == other.token_ids[:end]:
+                    return True
+        return False
 
     def _reserve_drafts(self, output: SchedulerOutput, budget: int) -> None:
         """Reserve slots for drafts with what is left; a request that has no room decodes plainly this step."""

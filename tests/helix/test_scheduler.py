@@ -225,3 +225,43 @@ def test_a_prompt_that_fills_the_pool_is_computed_when_nothing_is_to_follow() ->
     scheduler = _scheduler(num_blocks=2)
     scheduler.add(_request("a", 8, max_tokens=0))
     assert len(scheduler.schedule()) == 1
+
+
+def test_a_beginning_that_several_share_is_computed_once() -> None:
+    """Choices of one request arrive together: the others wait for the first one's blocks, and then share them."""
+    scheduler = _scheduler(max_num_seqs=4, max_num_batched_tokens=8)
+    for name in "abc":
+        scheduler.add(_request(name, 14))
+    num_computed = 0
+    steps = []
+    while any(request.num_output_tokens == 0 for request in (*scheduler.running, *scheduler.waiting)):
+        output = scheduler.schedule()
+        steps.append([item.request.request_id for item in output.scheduled])
+        num_computed += sum(item.num_tokens for item in output.scheduled if not item.request.num_output_tokens)
+        _finish_step(scheduler, output)
+    assert steps == [["a"], ["a"], ["a", "b", "c"]]
+    assert num_computed == 14 + 2 + 2
+    assert len({tuple(request.block_table[:3]) for request in scheduler.running}) == 1
+
+
+def test_whoever_waits_for_a_shared_beginning_holds_up_nobody_else() -> None:
+    scheduler = _scheduler(max_num_seqs=3, max_num_batched_tokens=8)
+    for name, first in (("a", 1), ("b", 1), ("c", 50), ("d", 60)):
+        scheduler.add(_request(name, 8 if name < "c" else 4, first=first))
+    scheduler.add(_request("e", 4, first=70))
+    _finish_step(scheduler, scheduler.schedule())
+    assert [request.request_id for request in scheduler.running] == ["a"], "the budget is used up"
+    output = scheduler.schedule()
+    assert [item.request.request_id for item in output.scheduled] == ["a", "b", "c"], "b kept its seat before d"
+
+
+def test_when_the_one_that_computes_goes_away_the_next_one_does_it() -> None:
+    scheduler = _scheduler(max_num_seqs=4, max_num_batched_tokens=4)
+    first, second = _request("a", 12), _request("b", 12)
+    scheduler.add(first)
+    scheduler.add(second)
+    _finish_step(scheduler, scheduler.schedule())
+    scheduler.abort(first)
+    output = scheduler.schedule()
+    assert [item.request.request_id for item in output.scheduled] == ["b"]
+    assert second.num_computed_tokens == 4, "what was computed is not lost"
