@@ -46,7 +46,7 @@ from helix.outputs import (
 )
 from helix.sampling_params import MAX_LOGPROBS, SamplingParams
 from helix.snapshot import EngineSnapshot, RequestSnapshot
-from helix.stats import EngineStats
+from helix.stats import EngineStats, Histogram
 from helix.structured.grammar import Grammar
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ __all__ = [
     "Generation",
     "Grammar",
     "HelixError",
+    "Histogram",
     "InvalidRequestError",
     "LLMEngine",
     "LocalModel",

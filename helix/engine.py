@@ -29,7 +29,7 @@ from helix.spec_decode.ngram import NgramProposer
 from helix.spec_decode.predicted_output import PredictedOutputProposer
 from helix.spec_decode.proposer import Draft, ModelProposer, Proposer
 from helix.spec_decode.suffix import SuffixProposer
-from helix.stats import EngineStats
+from helix.stats import EngineStats, RequestTimes
 from helix.structured.compiler import GrammarCompiler
 from helix.structured.grammar import Grammar
 from helix.text_stream import TextStream
@@ -204,6 +204,9 @@ class LLMEngine:
         )
         self._stats.num_steps += 1
         self._stats.spec.observe_time(drafting_s, verifying_s, plain_s, is_paused=is_paused)
+        if requests:
+            self._stats.draft_depth = sum(len(draft.token_ids) for draft in drafts.values()) / len(requests)
+            self._stats.is_speculation_paused = is_paused
         outputs = []
         for item in step.scheduled:
             request = item.request
@@ -259,6 +262,8 @@ class LLMEngine:
         stats.num_waiting = len(self.scheduler.waiting)
         stats.num_free_blocks = manager.num_free_blocks
         stats.num_cached_blocks = manager.num_cached_blocks
+        stats.num_prefix_query_tokens = manager.num_prefix_query_tokens
+        stats.num_prefix_hit_tokens = manager.num_prefix_hit_tokens
         stats.num_preemptions = self.scheduler.num_preemptions
         return stats
 
@@ -295,7 +300,7 @@ class LLMEngine:
         for spec in (request.metrics.spec, self._stats.spec):
             spec.observe(parts, num_accepted_tokens=result.num_accepted_tokens, num_emitted=num_emitted)
         self._stats.num_generated_tokens += num_emitted
-        _observe_time(request, num_emitted, now)
+        _observe_time(request, num_emitted, now, self._stats.times)
         if request.is_finished:
             text += stream.finish()
         token_ids = result.token_ids[:num_emitted]
@@ -308,6 +313,9 @@ class LLMEngine:
         self.proposer.forget(request)
         del self._streams[request.request_id]
         self._stats.num_finished += 1
+        self._stats.times.observe_end(request.metrics)
+        if request.finish_reason is not None:
+            self._stats.finish_reasons[request.finish_reason] += 1
         self._stats.num_cached_tokens += request.metrics.num_cached_tokens
 
 
@@ -340,16 +348,18 @@ def _span(item: ScheduledRequest, draft: Draft | None) -> Span:
     return Span(request.block_table, start, token_ids, num_logits)
 
 
-def _observe_time(request: Request, num_tokens: int, now: float) -> None:
+def _observe_time(request: Request, num_tokens: int, now: float, times: RequestTimes) -> None:
     metrics = request.metrics
     metrics.num_generated_tokens += num_tokens
     if metrics.first_token_s is None:
         metrics.first_token_s = now
         since_last, num_gaps = 0.0, num_tokens - 1  # tokens after the first one of a pass come with it
+        times.ttft_s.observe(now - metrics.arrival_s)
     else:
         assert metrics.last_token_s is not None
         since_last, num_gaps = now - metrics.last_token_s, num_tokens
     metrics.inter_token_s += [since_last / num_tokens] * num_gaps
+    times.inter_token_s.observe(since_last / num_tokens, num_gaps)
     metrics.last_token_s = now
 
 

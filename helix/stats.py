@@ -2,9 +2,56 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 
-from helix.outputs import SpecDecodeStats
+from helix.outputs import FinishReason, RequestMetrics, SpecDecodeStats
+
+TIME_BOUNDS_S = (
+    *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.25),
+    *(0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0),
+)
+
+
+class Histogram:
+    """How many values fell up to each bound and above the one before it; the last count is of those above all."""
+
+    def __init__(self, bounds: tuple[float, ...] = TIME_BOUNDS_S) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float, times: int = 1) -> None:
+        """Count a value, several times if it stands for several equal ones."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.sum += value * times
+
+
+@dataclass(slots=True)
+class RequestTimes:
+    """How long requests took, all of them since the engine started, in seconds."""
+
+    ttft_s: Histogram = field(default_factory=Histogram)
+    inter_token_s: Histogram = field(default_factory=Histogram)
+    """Of every token but the first of each request; the tokens of one step share its time evenly."""
+    queue_s: Histogram = field(default_factory=Histogram)
+    prefill_s: Histogram = field(default_factory=Histogram)
+    """From a request's first step to its first token."""
+    decode_s: Histogram = field(default_factory=Histogram)
+    """From its first token to its last one."""
+    e2e_s: Histogram = field(default_factory=Histogram)
+
+    def observe_end(self, metrics: RequestMetrics) -> None:
+        """Count a request that has ended, as far as it came."""
+        queue_s = metrics.queue_s
+        if queue_s is None or metrics.scheduled_s is None:
+            return
+        self.queue_s.observe(queue_s)
+        if metrics.first_token_s is not None and metrics.last_token_s is not None:
+            self.prefill_s.observe(metrics.first_token_s - metrics.scheduled_s)
+            self.decode_s.observe(metrics.last_token_s - metrics.first_token_s)
+            self.e2e_s.observe(metrics.last_token_s - metrics.arrival_s)
 
 
 @dataclass(slots=True)
@@ -21,7 +68,17 @@ class EngineStats:
     num_prompt_tokens: int = 0
     num_cached_tokens: int = 0
     """Prompt tokens found in the prefix cache."""
+    num_prefix_query_tokens: int = 0
+    """Tokens that the prefix cache was asked for, by preempted requests too."""
+    num_prefix_hit_tokens: int = 0
+    """Of those, tokens that it had."""
     num_generated_tokens: int = 0
     num_finished: int = 0
+    finish_reasons: Counter[FinishReason] = field(default_factory=Counter)
     num_preemptions: int = 0
+    draft_depth: float = 0.0
+    """Draft tokens per request of the last step that brought tokens."""
+    is_speculation_paused: bool = False
+    """Whether it was switched off in that step, because it had been slower than plain decoding."""
+    times: RequestTimes = field(default_factory=RequestTimes)
     spec: SpecDecodeStats = field(default_factory=SpecDecodeStats)

@@ -17,6 +17,7 @@ from openai_compat.config import ServerConfig
 from openai_compat.draining import refuse_while_draining
 from openai_compat.engine import Engine
 from openai_compat.errors import on_error
+from openai_compat.metrics import metrics_registry
 from openai_compat.openapi.document import openapi_config
 from openai_compat.request_ids import add_headers, note_start
 from openai_compat.responses_api.store import ResponseStore
@@ -25,6 +26,7 @@ from openai_compat.routes.completions import CompletionsController
 from openai_compat.routes.embeddings import EmbeddingsController
 from openai_compat.routes.generate import GenerateController
 from openai_compat.routes.health import HealthController
+from openai_compat.routes.metrics import MetricsController
 from openai_compat.routes.models import ModelsController
 from openai_compat.routes.openapi import OpenAPIController
 from openai_compat.routes.playground import PlaygroundController
@@ -54,6 +56,8 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
         answer_format=answer_format_of(engine.tokenizer),
     )
 
+    metrics = metrics_registry(engine, service.models.name)
+
     @asynccontextmanager
     async def engine_runs(_: Litestar) -> AsyncIterator[None]:
         engine.start()
@@ -77,11 +81,15 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             ModelsController,
             TokenizeController,
             HealthController,
+            MetricsController,
             OpenAPIController,
             StateController,
             PlaygroundController,
         ],
-        dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
+        dependencies={
+            "service": Provide(lambda: service, sync_to_thread=False),
+            "metrics": Provide(lambda: metrics, sync_to_thread=False),
+        },
         exception_handlers={Exception: on_error},
         guards=guards,
         middleware=[] if limit is None else [limit.middleware],

@@ -87,7 +87,7 @@ def completed(document: dict[str, Any], *, model: str, needs_key: bool) -> dict[
     schemas = own.get("schemas", {}) | components
     whole = document | {"paths": paths, "components": own | {"schemas": schemas}}
     named: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode(whole).replace(f'"{examples.MODEL}"'.encode(), msgspec.json.encode(model))
+        msgspec.json.encode(whole).replace(examples.MODEL.encode(), msgspec.json.encode(model)[1:-1])
     )
     return named
 
@@ -137,7 +137,7 @@ def _responses(
         if name in examples.ANSWERS:
             content[_JSON]["example"] = examples.ANSWERS[name]
     elif not described.events:
-        content[described.media_type] = {"schema": {"type": "string"}}
+        content[described.media_type] = {"schema": {"type": "string"}, "example": examples.METRICS}
     if described.events:
         kinds = [references[kind] for kind in (*described.events, ErrorResponse)]
         content["text/event-stream"] = {

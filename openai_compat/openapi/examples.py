@@ -259,3 +259,7 @@ ERROR = {
 EVENT = 'id: 0\ndata: {"token":" there","token_ids":[11],"is_final":false}\n\n'
 CHUNK = 'data: {"id":"chatcmpl-1","object":"chat.completion.chunk", ...}\n\ndata: [DONE]\n\n'
 NAMED_EVENT = 'event: response.created\ndata: {"type":"response.created","sequence_number":0, ...}\n\n'
+METRICS = """# HELP helix:num_requests_running Requests in the batch.
+# TYPE helix:num_requests_running gauge
+helix:num_requests_running{model_name="helix-demo"} 1.0
+"""

@@ -133,6 +133,7 @@ OPERATIONS: dict[str, Described] = {
     "detokenize": Described(tag=OWN, body=DetokenizeRequest, answer=DetokenizeResponse, errors=(*READING, 429, 503)),
     "check_health": _HEALTH,
     "check_ready": _HEALTH,
+    "show_metrics": Described(tag=OPERATING, media_type="text/plain", is_open=True),
     "engine_state": Described(tag=OPERATING, answer=EngineState, errors=(500, 503)),
 }
 

@@ -16,6 +16,7 @@ LAYERS = [
         "sse",
         "body",
         "auth",
+        "metrics",
         "request_ids",
         "served_models",
         "speculation",
