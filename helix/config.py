@@ -18,6 +18,8 @@ DEMO_DRAFT_MODEL = "helix-demo-draft"
 AUTO_DRAFT_MODEL = "auto"
 """As a draft model: a small sibling of the model, if this machine has one."""
 
+Quantization = Literal["none", "int8", "int4"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
@@ -31,6 +33,10 @@ class ModelConfig:
     """auto, cpu, cuda, cuda:N, mps, xpu or directml; auto takes the first of CUDA, DirectML, MPS, XPU, CPU."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of weights and KV cache; auto takes the checkpoint's where the device is fast at it."""
+    quantization: Quantization = "none"
+    """Bits of the weights of linear layers, on the CPU: int8 (a scale for each output), int4 (a scale for each 32
+    weights; the output layer stays int8), or none: as in the checkpoint. Faster and smaller, and no longer exactly the
+    model."""
     max_model_len: int | None = None
     """Longest prompt plus completion in tokens; None: what the model was built for."""
     num_threads: int | None = None
@@ -117,6 +123,9 @@ class SpeculativeConfig:
     draft_model: str | None = None
     """Name or folder of a smaller model, best one with the same tokenizer; auto: a small sibling of the model if this
     machine has one, never downloaded; None: the built-in one for helix-demo, else none."""
+    draft_quantization: Quantization = "none"
+    """Bits of the draft model's weights, as quantization: a draft that is wrong more often changes speed, not
+    answers."""
     speculation_adaptive: bool = True
     """Choose each step's depth, up to speculation_depth, by measured costs and past acceptance, so that speculation
     never costs more than it gives; off: always draft speculation_depth tokens."""

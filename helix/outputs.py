@@ -266,3 +266,7 @@ class EngineInfo:
     """Numbers in an embedding."""
     has_mtp: bool = False
     """Whether heads of the model's checkpoint are loaded to draft."""
+    quantization: str = "none"
+    """Bits of the weights of linear layers."""
+    draft_quantization: str = "none"
+    """The same of the draft model."""

@@ -109,6 +109,8 @@ class Worker:
             self_test_difference=self.self_test_difference,
             hidden_size=target.loaded.hidden_size,
             has_mtp=self.mtp is not None,
+            quantization=target.loaded.quantization,
+            draft_quantization="none" if draft is None else draft.loaded.quantization,
         )
 
     @property

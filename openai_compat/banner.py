@@ -21,7 +21,12 @@ def base_url(host: str, port: int) -> str:
 def _draft_model(info: EngineInfo) -> str:
     if info.has_mtp:
         return "none, but the model's own heads"
-    return (info.draft_model or "none") + (f" ({info.draft_remark})" if info.draft_remark else "")
+    remarks = [remark for remark in (_weights(info.draft_quantization), info.draft_remark) if remark]
+    return (info.draft_model or "none") + (f" ({', '.join(remarks)})" if remarks else "")
+
+
+def _weights(quantization: str) -> str:
+    return "" if quantization == "none" else f"{quantization} weights"
 
 
 def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, version: str) -> str:
@@ -31,7 +36,7 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
     rows = {
         "model": f"{model} ({info.architecture}, {_count(info.num_parameters)} parameters)",
         "draft model": _draft_model(info),
-        "device": f"{info.device}, {info.dtype}",
+        "device": ", ".join(filter(None, (info.device, info.dtype, _weights(info.quantization)))),
         "context": f"{info.max_model_len:,} tokens",
         "KV cache": f"{info.num_blocks:,} blocks of {info.block_size} tokens = {num_tokens:,} tokens, "
         f"{info.kv_cache_bytes / 2**20:,.0f} MiB",

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from helix.config import CacheConfig, EngineConfig, SchedulerConfig, SpeculativeConfig
+from helix.config import CacheConfig, EngineConfig, Quantization, SchedulerConfig, SpeculativeConfig
 from helix.engine import LLMEngine
 from helix.model.loader import prepare
 from helix.model.mtp_loader import build_mtp
@@ -64,6 +64,8 @@ def make_engine(
     draft_tokenizer: Tokenizer | None = None,
     mtp: Mapping[str, Tensor] | None = None,
     scheduler: dict[str, Any] | None = None,
+    quantization: Quantization = "none",
+    draft_quantization: Quantization = "none",
     **speculative: Any,
 ) -> LLMEngine:
     """Assemble an engine over copies of the models; mtp are weights of heads, further keywords SpeculativeConfig's.
@@ -77,12 +79,12 @@ def make_engine(
         speculative=SpeculativeConfig(**speculative),
     )
     cpu = torch.device("cpu")
-    loaded = prepare(copy.deepcopy(target), "tiny", cpu)
+    loaded = prepare(copy.deepcopy(target), "tiny", cpu, quantization=quantization)
     worker = build_worker(
         config,
         cast(Tokenizer, tokenizer or LetterTokenizer()),
         loaded,
-        None if draft is None else prepare(copy.deepcopy(draft), "tiny-draft", cpu),
+        None if draft is None else prepare(copy.deepcopy(draft), "tiny-draft", cpu, quantization=draft_quantization),
         None if draft_tokenizer is None else Translation(tokenizer, draft_tokenizer),
         None if mtp is None else build_mtp(mtp, loaded),
     )

@@ -41,6 +41,7 @@ HELIX_LAYERS = [
         "helix.kernels",
         "helix.model.stand_in",
         "helix.model.layout",
+        "helix.model.quantization",
         "helix.model.linear",
         "helix.model.loading_bar",
         "helix.model.siblings",

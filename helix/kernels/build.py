@@ -44,19 +44,34 @@ class Variant:
         return f"helix_{self.name}"
 
 
-_X86_FLAGS = ("-mavx2", "-mfma", "-mf16c")
+_AVX2_FLAGS = ("-mavx2", "-mfma", "-mf16c")
+_AVX2_NEEDS = ("avx2", "fma3", "f16c")
+_AVX512_FLAGS = (*_AVX2_FLAGS, "-mavx512f", "-mavx512vl", "-mavx512bw")
+_AVX512_NEEDS = (*_AVX2_NEEDS, "avx512_f", "avx512_vl", "avx512_bw")
 VARIANTS = (
-    Variant("avx512", (*_X86_FLAGS, "-mavx512f", "-mavx512vl"), ("avx512_f", "avx512_vl", "fma3", "f16c")),
-    Variant("avx2", _X86_FLAGS, ("avx2", "fma3", "f16c")),
+    Variant("avx512vnni", (*_AVX512_FLAGS, "-mavx512vnni"), (*_AVX512_NEEDS, "avx512_vnni")),
+    Variant("avx512", _AVX512_FLAGS, _AVX512_NEEDS),
+    Variant("avx2", _AVX2_FLAGS, _AVX2_NEEDS),
     Variant("portable", (), ()),
 )
 """Best first."""
 
 
 def supported_variants() -> list[Variant]:
-    """Variants whose instructions this CPU has, best first."""
-    capabilities = torch.cpu.get_capabilities()
-    return [variant for variant in VARIANTS if all(capabilities.get(name) for name in variant.needs)]
+    """Variants whose instructions this CPU has, best first.
+
+    ATEN_CPU_CAPABILITY, PyTorch's own variable, limits them as it limits PyTorch: with `avx2` there is no variant of
+    AVX-512, with `default` only the portable one.
+    """
+    has = torch.cpu.get_capabilities()
+    limit = torch.backends.cpu.get_cpu_capability()
+    return [
+        variant
+        for variant in VARIANTS
+        if all(has.get(name) for name in variant.needs)
+        and not (limit == "DEFAULT" and variant.needs)
+        and not (limit == "AVX2" and "avx512_f" in variant.needs)
+    ]
 
 
 def find_compiler(candidates: tuple[str, ...] = DEFAULT_COMPILERS) -> str:

@@ -31,11 +31,13 @@ def draft_name(config: EngineConfig) -> str | None:
     """Return the draft model that is asked for or built in, if speculation may use one; it may be auto."""
     method, name = config.speculative.speculation_method, config.speculative.draft_model
     if method not in ("auto", "draft"):
-        return None
-    if name in (None, AUTO_DRAFT_MODEL) and config.model.model == DEMO_MODEL:
-        return DEMO_DRAFT_MODEL
-    if name is None and method == "draft":
+        name = None
+    elif name in (None, AUTO_DRAFT_MODEL) and config.model.model == DEMO_MODEL:
+        name = DEMO_DRAFT_MODEL
+    elif name is None and method == "draft":
         raise ConfigError("speculation_method draft needs a draft_model")
+    if name is None and config.speculative.draft_quantization != "none":
+        raise ConfigError("draft_quantization needs a draft_model and a speculation_method that uses it")
     return name
 
 
@@ -49,11 +51,11 @@ def load_draft(
         ModelLoadError: The model is missing or broken, or cannot read what the target writes.
     """
     if name != AUTO_DRAFT_MODEL:
-        return _load(name, config.model, tokenizer, bar)
+        return _load(name, config, tokenizer, bar)
     remark = f"no small sibling of {target.name} is on this machine"
     if (sibling := small_enough(find_siblings(config.model.model), target.num_parameters)) is not None:
         try:
-            draft = _load(sibling.path, config.model, tokenizer, bar)
+            draft = _load(sibling.path, config, tokenizer, bar)
             assert draft.model is not None, "a draft is loaded or refused"
             return replace(draft, model=replace(draft.model, name=sibling.name))
         except ModelLoadError as error:
@@ -64,10 +66,15 @@ def load_draft(
     return LoadedDraft(remark=remark)
 
 
-def _load(name: str, target: ModelConfig, tokenizer: Tokenizer, bar: LoadingBar) -> LoadedDraft:
+def _load(name: str, config: EngineConfig, tokenizer: Tokenizer, bar: LoadingBar) -> LoadedDraft:
     """Load a draft model that reads the target's token ids as the target does, or else its text."""
+    target = config.model
     model = ModelConfig(
-        model=name, device=target.device, dtype=target.dtype, trust_remote_code=target.trust_remote_code
+        model=name,
+        device=target.device,
+        dtype=target.dtype,
+        quantization=config.speculative.draft_quantization,
+        trust_remote_code=target.trust_remote_code,
     )
     own_tokenizer = load_tokenizer(model)
     if same_vocabulary(tokenizer, own_tokenizer):

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from helix.config import Quantization
 from helix.errors import ModelLoadError
+from helix.kernels.quantized import MAX_IN_FEATURES
 from helix.model.layout import Route, RouteName, choose_route
+from helix.model.quantization import QuantizedRoute, choose_quantized_routes
 from helix.model.stand_in import StandIn
 
 _PACKABLE_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -41,12 +44,19 @@ class PackReport:
     """A row's result is bitwise independent of how many rows are computed with it."""
     reason: str
     """Why this route and none before it."""
+    quantization: Quantization = "none"
+
+    @property
+    def weight_format(self) -> str:
+        """What the weights are stored in, for people."""
+        named = {"int8": "int8", "int4": "int4 (output layer int8)"}
+        return named.get(self.quantization) or _name(self.weight_dtype)
 
     def __str__(self) -> str:
         rows = "rows are bitwise independent" if self.is_row_invariant else "rows may differ in the last bits"
         return (
             f"{self.reason}: {self.num_layers} linear layers, {self.weight_bytes / 2**20:.0f} MiB "
-            f"{_name(self.weight_dtype)}, activations {_name(self.activation_dtype)}, "
+            f"{self.weight_format}, activations {_name(self.activation_dtype)}, "
             f"packed in {self.duration_s:.1f} s; {rows}"
         )
 
@@ -58,7 +68,7 @@ class PackedLinear(nn.Module):
         self,
         weight: Tensor,  # [out_features, in_features]
         bias: Tensor | None,  # [out_features]
-        route: Route,
+        route: Route | QuantizedRoute,
     ) -> None:
         super().__init__()
         self.out_features, self.in_features = weight.shape
@@ -84,7 +94,13 @@ class PackedLinear(nn.Module):
         return self.route.rows(self.packed, indices, self.in_features)
 
 
-def pack(model: nn.Module, *, activation_dtype: torch.dtype | None = None, use_kernels: bool = True) -> PackReport:
+def pack(
+    model: nn.Module,
+    *,
+    activation_dtype: torch.dtype | None = None,
+    use_kernels: bool = True,
+    quantization: Quantization = "none",
+) -> PackReport:
     """Replace every `nn.Linear` of a model in place, freeing the originals one by one.
 
     The loader loads the checkpoint in its own number format (`dtype="auto"`), in eval mode, on the CPU, and calls
@@ -93,19 +109,33 @@ def pack(model: nn.Module, *, activation_dtype: torch.dtype | None = None, use_k
     rows are widened as they are looked up; a table tied to a packed layer is read from that layer and not stored
     twice. KV pools take `report.activation_dtype`. Expert tensors and other parameters outside `nn.Linear` stay.
 
+    Quantised weights are rounded, layer by layer; embeddings only where they are tied to the output layer.
+
     Args:
         model: A transformers model on the CPU.
         activation_dtype: None: float32 unless widening what cannot be packed (expert tensors) costs much memory.
-        use_kernels: False leaves Helix's own kernels out.
+        use_kernels: False leaves Helix's own kernels out; quantisation needs them.
+        quantization: Bits of the weights that are kept.
 
     Raises:
-        ModelLoadError: The model is not on the CPU, or a linear layer is none of float32, bfloat16 and float16.
+        ConfigError: The weights shall be quantised, and Helix's own kernels are not available.
+        ModelLoadError: The model is not on the CPU, or a linear layer is none of float32, bfloat16 and float16, or
+            quantisation would reach the smaller part of the model.
     """
     started_s = time.monotonic()
     weight_dtype = _check(model)
     activation_dtype = activation_dtype or _default_activation_dtype(model)
-    route = choose_route(weight_dtype, activation_dtype, use_kernels=use_kernels)
-    tied = _replace_linears(model, route, weight_dtype)
+    route: Route | QuantizedRoute
+    if quantization == "none":
+        route = choose_route(weight_dtype, activation_dtype, use_kernels=use_kernels)
+        tied = _replace_linears(model, lambda layer: route, weight_dtype)
+    else:
+        _check_quantizable(model, quantization)
+        routes = choose_quantized_routes(quantization, activation_dtype)
+        route, output_layers = routes.inner, _output_layers(model)
+        tied = _replace_linears(
+            model, lambda layer: routes.output if layer in output_layers else routes.inner, weight_dtype
+        )
     if route.activation_dtype is torch.float32:
         _keep_embeddings_narrow(model, tied)
         _widen(model)
@@ -113,13 +143,41 @@ def pack(model: nn.Module, *, activation_dtype: torch.dtype | None = None, use_k
     return PackReport(
         route=route.name,
         num_layers=len(layers),
-        weight_dtype=route.weight_dtype,
+        weight_dtype=route.weight_dtype if isinstance(route, Route) else weight_dtype,
         activation_dtype=route.activation_dtype,
         weight_bytes=sum(layer.packed.numel() * layer.packed.element_size() for layer in layers),
         duration_s=time.monotonic() - started_s,
         is_row_invariant=route.is_row_invariant,
         reason=route.reason,
+        quantization=quantization,
     )
+
+
+def _check_quantizable(model: nn.Module, quantization: Quantization) -> None:
+    """Refuse a model most of which would stay as it is: its operator counts on less memory."""
+    linears = {id(m.weight): m.weight for m in model.modules() if type(m) is nn.Linear}
+    tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    num_reached = sum(weight.numel() for weight in linears.values())
+    num_others = sum(p.numel() for p in model.parameters() if id(p) not in linears and id(p) not in tables)
+    if num_reached < num_others:
+        raise ModelLoadError(
+            f"quantization {quantization} would reach only {num_reached / (num_reached + num_others):.0%} of the "
+            f"weights that {type(model).__name__} multiplies by: the others are in no linear layer. Leave it out"
+        )
+    for name, module in model.named_modules():
+        if type(module) is nn.Linear and module.in_features > MAX_IN_FEATURES:
+            raise ModelLoadError(
+                f"quantization {quantization} takes sums of {MAX_IN_FEATURES} products at most; {name} of "
+                f"{type(model).__name__} has {module.in_features}"
+            )
+
+
+def _output_layers(model: nn.Module) -> set[nn.Module]:
+    """Layers that compute logits: the one that the model names, and those that share a weight with an embedding."""
+    tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    layers: set[nn.Module] = {m for m in model.modules() if type(m) is nn.Linear and id(m.weight) in tables}
+    named = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None  # type: ignore[operator]
+    return layers if named is None else layers | {named}
 
 
 def _check(model: nn.Module) -> torch.dtype:
@@ -151,13 +209,18 @@ def _default_activation_dtype(model: nn.Module) -> torch.dtype:
     return torch.float32
 
 
-def _replace_linears(model: nn.Module, route: Route, weight_dtype: torch.dtype) -> dict[int, StandIn]:
+def _replace_linears(
+    model: nn.Module, route_of: Callable[[nn.Linear], Route | QuantizedRoute], weight_dtype: torch.dtype
+) -> dict[int, StandIn]:
     """Return stand-ins for the weights that embeddings share, by the id of the original."""
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     tied: dict[int, StandIn] = {}
     replaced: dict[nn.Module, PackedLinear] = {}
     for parent, name, child in _children(model):
-        if type(child) is not nn.Linear or not (route.packs_any_dtype or child.weight.dtype is weight_dtype):
+        if type(child) is not nn.Linear:
+            continue
+        route = route_of(child)
+        if not (route.packs_any_dtype or child.weight.dtype is weight_dtype):
             continue
         if child not in replaced:
             layer = replaced[child] = PackedLinear(child.weight, child.bias, route)

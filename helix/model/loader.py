@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig
+from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig, Quantization
 from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
 from helix.model.loading_bar import LoadingBar
+from helix.model.quantization import check_quantization
 from helix.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class LoadedModel:
     num_parameters: int
     linear_route: str
     """How linear layers are computed, for people; the same after every start."""
+    quantization: Quantization = "none"
+    """Bits of the weights of linear layers."""
 
 
 NUM_LOADING_STAGES = 2
@@ -52,13 +55,14 @@ def load_model(config: ModelConfig, bar: LoadingBar) -> LoadedModel:
     """Load, probe and prepare a model for serving.
 
     Raises:
-        ConfigError: The device does not exist here.
+        ConfigError: The device does not exist here, or models cannot be quantised on it.
         ModelLoadError: The model is missing, broken, or of a family that would be served wrongly.
     """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
     device = resolve_device(config.device)
+    check_quantization(config.quantization, device)
     transformers_logging.set_verbosity_error()
     path = model_path(config.model)
     bar.begin(f"reading the weights of {config.model}")
@@ -75,7 +79,7 @@ def load_model(config: ModelConfig, bar: LoadingBar) -> LoadedModel:
     finally:
         transformers_logging.set_tqdm_hook(outer_hook)
     bar.begin(f"laying out the weights of {config.model}")
-    return prepare(module, config.model, device)
+    return prepare(module, config.model, device, quantization=config.quantization)
 
 
 def load_tokenizer(config: ModelConfig) -> Tokenizer:
@@ -89,11 +93,12 @@ def load_tokenizer(config: ModelConfig) -> Tokenizer:
     )
 
 
-def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:
+def prepare(module: nn.Module, name: str, device: torch.device, *, quantization: Quantization = "none") -> LoadedModel:
     """Move a loaded module to its device, pack its linear layers on a CPU, and install paged attention.
 
     Raises:
-        ModelLoadError: The family cannot be served through paged attention.
+        ConfigError: Models cannot be quantised on this machine.
+        ModelLoadError: The family cannot be served through paged attention, or this model not be quantised.
     """
     architecture = type(module).__name__
     num_parameters = sum(parameter.numel() for parameter in module.parameters())
@@ -103,9 +108,9 @@ def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:
     layers = probe(module, architecture)
     dtype, linear_route = next(module.parameters()).dtype, "torch"
     if device.type == "cpu":
-        report = linear.pack(module)
-        weight_dtype = str(report.weight_dtype).removeprefix("torch.")
-        dtype, linear_route = report.activation_dtype, f"{report.reason}, {weight_dtype} weights"
+        report = linear.pack(module, quantization=quantization)
+        logger.info("%s", report)
+        dtype, linear_route = report.activation_dtype, f"{report.reason}, {report.weight_format} weights"
     module.set_attn_implementation(attention.IMPLEMENTATION)  # type: ignore[operator]
     text_config: Any = module.config.get_text_config()  # type: ignore[union-attr, operator]
     return LoadedModel(
@@ -120,6 +125,7 @@ def prepare(module: nn.Module, name: str, device: torch.device) -> LoadedModel:
         max_model_len=_max_model_len(text_config),
         num_parameters=num_parameters,
         linear_route=linear_route,
+        quantization=quantization,
     )
 
 

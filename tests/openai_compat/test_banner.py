@@ -40,6 +40,13 @@ def test_it_says_what_runs_and_where() -> None:
     assert "Warning" not in text
 
 
+def test_bits_of_weights_are_shown_where_they_are_not_the_checkpoints() -> None:
+    assert "weights" not in shown()
+    text = shown(replace(INFO, quantization="int8", draft_quantization="int4", draft_remark="other tokenizer"))
+    assert "cpu, float32, int8 weights" in text
+    assert "fake/draft (int4 weights, other tokenizer)" in text
+
+
 def test_the_curl_line_is_valid_shell_with_valid_json() -> None:
     words = shlex.split(code_behind(shown(), "Ask from a shell:"))
     assert words[:2] == ["curl", "http://127.0.0.1:1234/v1/chat/completions"]

@@ -29,6 +29,9 @@ struct VectorOf {
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
 typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
+typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
+typedef int16_t Shorts __attribute__((vector_size(4 * kLanes)));
+typedef int8_t Bytes __attribute__((vector_size(kLanes)));
 
 #define HELIX_INLINE inline __attribute__((always_inline))
 
@@ -40,6 +43,22 @@ HELIX_INLINE T load(const void* from) {
 }
 
 HELIX_INLINE Vec broadcast(float value) { return value - Vec{}; }
+HELIX_INLINE Ints broadcast(int32_t value) { return value - Ints{}; }
+
+// A result that is rounded before it is used: the compiler may not fuse it with what follows, so that variants with and
+// without fused instructions agree bitwise.
+HELIX_INLINE Vec rounded(Vec value) {
+#if defined(__AVX512F__)
+  asm volatile("" : "+v"(value));
+#elif defined(__SSE2__)
+  asm volatile("" : "+x"(value));
+#elif defined(__aarch64__)
+  asm volatile("" : "+w"(value));
+#else
+  asm volatile("" : "+m"(value));
+#endif
+  return value;
+}
 
 // Halves are added until one number is left.
 template <int Lanes = kLanes>

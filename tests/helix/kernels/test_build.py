@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import torch
 
 from helix.kernels.build import VARIANTS, KernelBuildError, build, find_compiler, supported_variants
 
@@ -23,6 +24,15 @@ WRITES_ITS_OUTPUT = 'while [ "$1" != -o ]; do shift; done; echo built > "$2"'
 
 def test_every_cpu_has_a_variant() -> None:
     assert supported_variants()[-1] is PORTABLE
+
+
+def test_pytorchs_own_variable_limits_the_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a CPU without AVX-512, or without any vectors, would: so that each can be tested on all."""
+    everything = {name: True for variant in VARIANTS for name in variant.needs}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: everything)
+    for limit, first in (("AVX512", "avx512vnni"), ("AVX2", "avx2"), ("DEFAULT", "portable")):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda limit=limit: limit)
+        assert supported_variants()[0].name == first
 
 
 def test_a_second_build_finds_the_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -57,6 +57,19 @@ def test_the_draft_is_the_one_asked_for_or_the_built_in_one() -> None:
         draft_name(_config("some/model", speculation_method="draft"))
 
 
+def test_bits_of_a_draft_that_there_is_not_are_refused() -> None:
+    assert draft_name(_config("helix-demo", draft_quantization="int4")) == "helix-demo-draft"
+    for method in ("auto", "suffix"):
+        with pytest.raises(ConfigError, match="draft_quantization needs a draft_model"):
+            draft_name(_config("some/model", speculation_method=method, draft_quantization="int4"))
+
+
+def test_a_draft_has_its_own_bits(target: str, tmp_path: Path) -> None:
+    draft = _load(_config(target, draft_model=_save(tmp_path, gpt2()), draft_quantization="int4")).model
+    assert draft is not None
+    assert draft.quantization == "int4"
+
+
 def test_a_draft_of_the_same_vocabulary_needs_no_translation(target: str, tmp_path: Path) -> None:
     draft = _load(_config(target, draft_model=_save(tmp_path, gpt2())))
     assert draft.model is not None

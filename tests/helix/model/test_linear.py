@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
+from helix.config import Quantization
 from helix.errors import ModelLoadError
 from helix.kernels.build import KernelBuildError
 from helix.model import layout, linear
@@ -28,11 +29,12 @@ SIZES = {
     "pad_token_id": 0,
 }
 IDS = torch.tensor([[5, 17, 99, 3, 3, 42]])
+QUANTIZATIONS: tuple[Quantization, ...] = ("none", "int8", "int4")
 
 
 def llama(**changes: object) -> nn.Module:
     torch.manual_seed(0)
-    return LlamaForCausalLM(LlamaConfig(**SIZES, **changes)).eval()  # type: ignore[no-any-return]
+    return LlamaForCausalLM(LlamaConfig(**(SIZES | changes))).eval()  # type: ignore[no-any-return]
 
 
 def qwen2() -> nn.Module:
@@ -230,6 +232,66 @@ def test_refuses_what_it_cannot_pack() -> None:
         pack(nn.Sequential(nn.Linear(4, 4)).double())
     with pytest.raises(ModelLoadError, match="meta"):
         pack(nn.Sequential(nn.Linear(4, 4, device="meta")))
+
+
+@pytest.mark.parametrize("make", [llama, qwen2, gemma2, lambda: llama(tie_word_embeddings=True, attention_bias=True)])
+def test_a_quantised_model_answers_much_as_before(make: Callable[[], nn.Module]) -> None:
+    """Tied tables, biases and a bias of a norm included; a random model forgives less than a trained one."""
+    expected = logits(make())
+    errors = {}
+    for quantization in QUANTIZATIONS[1:]:
+        model = make().bfloat16()
+        report = pack(model, quantization=quantization)
+        assert report.num_layers == 2 * 7 + 1
+        assert report.is_row_invariant
+        assert report.activation_dtype is torch.float32
+        assert f" MiB {quantization}" in str(report)
+        errors[quantization] = float((logits(model) - expected).norm() / expected.norm())
+    assert errors["int8"] < 0.05
+    assert errors["int8"] < errors["int4"] < 0.4
+
+
+def test_the_output_layer_of_four_bits_has_eight_and_lends_them_to_a_tied_table() -> None:
+    model = qwen2().bfloat16()
+    table = weakref.ref(model.get_input_embeddings().weight)  # type: ignore[operator]
+    wide = model.lm_head.weight.detach().float()  # type: ignore[operator, union-attr]
+    report = pack(model, quantization="int4")
+    gc.collect()
+    assert table() is None
+    assert model.get_input_embeddings().weight is model.lm_head.weight  # type: ignore[operator, union-attr]
+    rows = model.get_input_embeddings()(IDS)  # type: ignore[operator]
+    assert rows.dtype is torch.float32
+    torch.testing.assert_close(rows, wide[IDS], rtol=0, atol=float(wide.abs().max()) / 127)
+    formats = {
+        name.rpartition(".")[2]: module.route.kernel.weight_format.name  # type: ignore[union-attr]
+        for name, module in model.named_modules()
+        if isinstance(module, PackedLinear)
+    }
+    assert formats.pop("lm_head") == "int8"
+    assert set(formats.values()) == {"int4"}
+    assert "int4 (output layer int8)" in str(report)
+
+
+def test_quantised_weights_are_as_small_as_they_say() -> None:
+    sizes = {q: pack(llama(hidden_size=256).bfloat16(), quantization=q).weight_bytes for q in QUANTIZATIONS}
+    assert sizes["int8"] < 0.55 * sizes["none"]
+    assert sizes["int4"] < 0.7 * sizes["int8"]
+
+
+class Scales(nn.Module):
+    """Most parameters in one tensor that is no linear layer, all of them in float32."""
+
+    def __init__(self, in_features: int = 8) -> None:
+        super().__init__()
+        self.experts = nn.Parameter(torch.randn(40, 40))
+        self.gate = nn.Linear(in_features, 8)
+
+
+def test_a_model_that_would_mostly_stay_as_it_is_is_not_quantised() -> None:
+    with pytest.raises(ModelLoadError, match=r"quantization int8 would reach only 4% of the weights that Scales"):
+        pack(Scales(), quantization="int8")
+    with pytest.raises(ModelLoadError, match=r"sums of 131072 products at most; gate of Scales has 131073"):
+        pack(Scales(2**17 + 1), quantization="int4")
 
 
 def test_report_is_a_sentence() -> None:

@@ -12,6 +12,7 @@ from transformers.utils import logging as transformers_logging
 
 from helix.config import ModelConfig
 from helix.errors import ConfigError, ModelLoadError
+from helix.model import loader
 from helix.model.linear import PackedLinear
 from helix.model.loader import NUM_LOADING_STAGES, LoadedModel, load_model, model_path, prepare, resolve_device
 from helix.model.loading_bar import LoadingBar
@@ -61,6 +62,22 @@ def test_the_number_format_is_the_operators_or_the_checkpoints(folder: Path, dty
     lm_head = _load(ModelConfig(model=str(folder), device="cpu", dtype=dtype)).module.lm_head
     assert isinstance(lm_head, PackedLinear)
     assert lm_head.packed.dtype is expected
+
+
+def test_weights_are_quantised_at_load_and_the_route_says_so(folder: Path) -> None:
+    loaded = _load(ModelConfig(model=str(folder), device="cpu", quantization="int8"))
+    assert loaded.quantization == "int8"
+    assert loaded.linear_route.endswith("int8 weights")
+    assert loaded.dtype is torch.float32
+    assert loaded.module.lm_head.packed.dtype is torch.int32  # type: ignore[union-attr]
+
+
+def test_what_cannot_be_quantised_here_is_refused_before_anything_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "resolve_device", lambda device: torch.device("cuda"))
+    with pytest.raises(ConfigError, match="works on the CPU only"):
+        _load(ModelConfig(model="no/such-model", quantization="int4"))
 
 
 @pytest.mark.parametrize("contents", [None, "{broken", '{"model_type": "nothing-like-it"}', '{"model_type": "llama"}'])
