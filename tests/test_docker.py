@@ -17,10 +17,13 @@ import yaml
 from openai_compat.cli import parser
 from openai_compat.commands.engine_options import engine_config
 from openai_compat.commands.serve import server_config
+from openai_compat.metrics import EngineCollector
+from tests.fakes import FakeEngine
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8"))
+MONITORING = Path("docker/monitoring/grafana")
 HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which("hadolint")
 
 
@@ -72,6 +75,19 @@ def test_every_file_that_a_service_mounts_is_there() -> None:
     scraped = yaml.safe_load((ROOT / "docker/monitoring/prometheus.yml").read_text(encoding="utf-8"))
     targets = scraped["scrape_configs"][0]["static_configs"][0]["targets"]
     assert [target.partition(":")[0] for target in targets] == ["helix", "helix-gpu"]
+
+
+def test_the_dashboard_asks_for_metrics_that_exist() -> None:
+    """Every name in a query is one that /metrics gives, and every panel has the provisioned source."""
+    metrics = list(EngineCollector(FakeEngine(), "m").collect())
+    names = {sample.name for metric in metrics for sample in metric.samples}
+    names |= {f"{metric.name}_total" for metric in metrics if metric.type == "counter"}  # those without samples yet
+    source = yaml.safe_load((ROOT / MONITORING / "provisioning/datasources/prometheus.yaml").read_text("utf-8"))
+    dashboard = json.loads((ROOT / MONITORING / "dashboards/helix.json").read_text(encoding="utf-8"))
+    for panel in dashboard["panels"]:
+        assert panel["datasource"]["uid"] == source["datasources"][0]["uid"]
+        asked = {name for target in panel["targets"] for name in re.findall(r"helix:\w+", target["expr"])}
+        assert asked and asked <= names, panel["title"]
 
 
 def test_the_entry_point_runs_is_healthy_and_stops_at_the_images_signal() -> None:
