@@ -79,9 +79,34 @@ def test_a_model_that_may_do_everything_is_left_alone(fields: dict[str, Any], ne
 def test_a_schema_holds_where_the_tool_is_strict_or_the_call_required() -> None:
     auto, required = use_of(tools=[F, G]), use_of(tools=[F, G], tool_choice="required")
     assert auto is not None and required is not None
-    own = [{"properties": {"a": {"type": "integer"}}, "type": "object"}, NO_PARAMETERS]
+    own = [{"properties": {"a": {"type": "integer"}}, "additionalProperties": False, "type": "object"}, NO_PARAMETERS]
     assert [auto.enforced_parameters(tool) for tool in auto.tools] == [{"type": "object"}, NO_PARAMETERS]
     assert [required.enforced_parameters(tool) for tool in required.tools] == own
+
+
+def parameters_of(parameters: dict[str, Any]) -> Any:
+    use = use_of(tools=[{"type": "function", "function": {"name": "f", "parameters": parameters}}])
+    assert use is not None
+    return use.tools[0].parameters
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"additionalProperties": True},
+        {"additionalProperties": {"type": "integer"}},
+        {"patternProperties": {"x": {}}},
+        {"allOf": [{"properties": {"b": {}}}]},
+        {"required": ["b"]},
+        {"minProperties": 2},
+    ],
+)
+def test_a_function_takes_what_it_declares_unless_its_schema_speaks_of_other_arguments(others: dict[str, Any]) -> None:
+    plain = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    for declared in (plain, plain | {"required": ["a"], "title": "F"}, plain | {"properties": {}}):
+        assert parameters_of(declared) == declared | {"additionalProperties": False}
+    assert parameters_of(plain | others) == plain | others
+    assert parameters_of({"type": "object"}) == {"type": "object"}
 
 
 @pytest.mark.parametrize(
