@@ -12,3 +12,9 @@ from tests.servers import Server
 def server(demo_server: Server[AsyncEngine]) -> Server[AsyncEngine]:
     """A server with default settings, as `helix serve` starts it."""
     return demo_server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the markers of langchain-tests' own plugins, which stay switched off."""
+    for name in ("benchmark", "vcr"):
+        config.addinivalue_line("markers", f"{name}: of langchain-tests")
