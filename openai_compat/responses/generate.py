@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from helix import EngineInfo, FinishReason, RequestOutput
 from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.engine import ChatTokenizer
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.tally import Tally
+from openai_compat.responses.trace import traced_steps
 from openai_compat.schemas.generate import (
     GeneratedText,
     GenerateMetrics,
@@ -16,12 +18,13 @@ from openai_compat.schemas.generate import (
     GenerationBatch,
     GenerationEvent,
 )
+from openai_compat.schemas.trace import TracedStep
 
 
 async def generation(answer: Answer, outputs: ChoiceOutputs) -> Generation:
     """Return the whole answer to one prompt."""
     (text,) = await _texts(answer, outputs, [answer.tally])
-    return Generation(**_identity(answer), **_fields(text, answer.tally))
+    return Generation(**_identity(answer), **_fields(text, answer.tally, answer))
 
 
 async def generation_batch(
@@ -32,7 +35,7 @@ async def generation_batch(
     texts = await _texts(answer, outputs, tallies)
     return GenerationBatch(
         **_identity(answer),
-        results=[GeneratedText(**_fields(*one)) for one in zip(texts, tallies, strict=True)],
+        results=[GeneratedText(**_fields(*one, answer)) for one in zip(texts, tallies, strict=True)],
         **_numbers(answer.tally, len(prompts)),
     )
 
@@ -46,7 +49,7 @@ async def generation_events(answer: Answer, outputs: ChoiceOutputs) -> AsyncIter
                 yield None
             for index, output in taken:
                 answer.tally.add(index, output)
-                yield _event(output, answer.tally)
+                yield _event(output, answer)
 
 
 class _Text:
@@ -55,12 +58,14 @@ class _Text:
     def __init__(self) -> None:
         self.text = ""
         self.token_ids: list[int] = []
+        self.steps: list[TracedStep] = []
         self.last: RequestOutput | None = None
 
-    def collect(self, output: RequestOutput) -> None:
+    def collect(self, output: RequestOutput, tokenizer: ChatTokenizer) -> None:
         """Take one output."""
         self.text += output.text
         self.token_ids += output.token_ids
+        self.steps += traced_steps(output, tokenizer)
         self.last = output
 
 
@@ -72,7 +77,7 @@ async def _texts(answer: Answer, outputs: ChoiceOutputs, tallies: Sequence[Tally
             answer.tally.add(index, output)
             if tallies[index] is not answer.tally:
                 tallies[index].add(0, output)
-            texts[index].collect(output)
+            texts[index].collect(output, answer.tokenizer)
     return texts
 
 
@@ -80,14 +85,27 @@ def _identity(answer: Answer) -> dict[str, Any]:
     return {"id": answer.id, "created": answer.created, "model": answer.model}
 
 
-def _fields(text: _Text, tally: Tally) -> dict[str, Any]:
+def _fields(text: _Text, tally: Tally, answer: Answer) -> dict[str, Any]:
     assert text.last is not None, "a finished text has a last output"
-    return {"text": text.text, "token_ids": text.token_ids, **_ending(text.last), **_numbers(tally, 1)}
+    return {
+        "text": text.text,
+        "token_ids": text.token_ids,
+        **_ending(text.last),
+        **_trace(text.steps, answer),
+        **_numbers(tally, 1),
+    }
 
 
-def _event(output: RequestOutput, tally: Tally) -> GenerationEvent:
-    end = {**_ending(output), **_numbers(tally, 1)} if output.is_finished else {}
-    return GenerationEvent(token=output.text, token_ids=list(output.token_ids), is_final=output.is_finished, **end)
+def _event(output: RequestOutput, answer: Answer) -> GenerationEvent:
+    end = {**_ending(output), **_numbers(answer.tally, 1)} if output.is_finished else {}
+    trace = _trace(traced_steps(output, answer.tokenizer), answer)
+    return GenerationEvent(
+        token=output.text, token_ids=list(output.token_ids), is_final=output.is_finished, **trace, **end
+    )
+
+
+def _trace(steps: list[TracedStep], answer: Answer) -> dict[str, Any]:
+    return {"speculation_trace": steps} if answer.params.reports_steps else {}
 
 
 def _ending(output: RequestOutput) -> dict[str, Any]:

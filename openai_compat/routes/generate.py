@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -88,6 +89,7 @@ async def _submit(
         prompts = await asyncio.to_thread(encode_each, body, asked, engine.tokenizer)
         if body.max_tokens is None:
             params = with_room(params, prompts, engine.info.max_model_len)
+        params = replace(params, reports_steps=bool(body.speculation_trace))
         answer = service.answer("gen-", completion, prompts, params)
         outputs = ChoiceOutputs(engine, prompts, [params], answer.id, cache_salt(request, body.cache_salt))
     return prompts, answer, outputs

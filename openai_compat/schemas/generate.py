@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from openai_compat.schemas.extension import HelixReport
 from openai_compat.schemas.sampling import PlainSamplingFields, SamplingFields
+from openai_compat.schemas.trace import TracedStep
 
 DEFAULT_MAX_TOKENS = 256
 """Most tokens of an answer whose request names no number; fewer where the context has no room for them."""
@@ -22,6 +23,8 @@ class GenerateFields(SamplingFields, kw_only=True):
     """Put each prompt into the model's chat template, as a question of the user; else it is continued as it stands."""
     prediction: str | None = None
     """What much of the answer will be: it makes the answer faster and never different."""
+    speculation_trace: bool | None = None
+    """Tell which steps the text came from: what each proposer guessed, and what became of it."""
 
 
 class GenerateRequest(GenerateFields, kw_only=True):
@@ -43,6 +46,7 @@ class GenerateQuery(PlainSamplingFields, kw_only=True):
     model: str | None = None
     chat: bool | None = None
     prediction: str | None = None
+    speculation_trace: bool | None = None
     stop: str | list[str] | None = None
     """May be given several times."""
 
@@ -74,6 +78,7 @@ class GeneratedText(Struct, kw_only=True):
     finish_reason: Literal["stop", "length"]
     stop_reason: str | int | None
     """The stop string or stop token id that ended the text, if one did."""
+    speculation_trace: list[TracedStep] | UnsetType = UNSET
     metrics: GenerateMetrics
     helix: HelixReport
 
@@ -104,6 +109,8 @@ class GenerationEvent(Struct, kw_only=True):
     """Whole characters, so it may be empty; several tokens' text where drafts were accepted."""
     token_ids: list[int]
     is_final: bool
+    speculation_trace: list[TracedStep] | UnsetType = UNSET
+    """The step itself, or several that the client was too slow for: where each token came from."""
     finish_reason: Literal["stop", "length"] | UnsetType = UNSET
     stop_reason: str | int | UnsetType | None = UNSET
     metrics: GenerateMetrics | UnsetType = UNSET

@@ -23,7 +23,7 @@ def test_a_completion_has_every_setting_of_the_request() -> None:
 
 
 def test_a_query_is_the_same_request_in_fewer_words() -> None:
-    plain = {"prompt", "model", "chat", "prediction", "stop"}
+    plain = {"prompt", "model", "chat", "prediction", "speculation_trace", "stop"}
     assert {*GenerateQuery.__struct_fields__} == plain | {*PlainSamplingFields.__struct_fields__}
     assert of_query(GenerateQuery(prompt="a", top_k=3, chat=True)) == GenerateRequest(prompt="a", top_k=3, chat=True)
 

@@ -115,6 +115,17 @@ def test_a_stream_says_token_by_token_what_the_whole_answer_is(server: Server[Fa
     }
 
 
+def test_who_asks_is_told_where_every_token_came_from(server: Server[FakeEngine]) -> None:
+    query = {"prompt": "hi", "max_tokens": "7", "speculation_trace": "true"}
+    told = events(server.http.get("/generate/stream", params=query))
+    steps = [step for event in told for step in event["speculation_trace"]]
+    assert [token["id"] for step in steps for token in step["tokens"]] == list(b"You sai")
+    assert [draft["source"] for draft in steps[0]["drafts"]] == ["draft"]
+    body = {"prompts": ["hi"], "max_tokens": 7, "speculation_trace": True}
+    (result,) = server.http.post("/generate/batch", json=body).json()["results"]
+    assert [step["tokens"] for step in result["speculation_trace"]] == [step["tokens"] for step in steps]
+
+
 def test_an_eventsource_that_connects_again_is_told_to_stop(server: Server[FakeEngine]) -> None:
     """Browsers do so whenever a stream ends, and each time the text would be generated anew."""
     again = server.http.get("/generate/stream", params={"prompt": "hi"}, headers={"last-event-id": "4"})
