@@ -10,12 +10,14 @@ import msgspec
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from openai_compat.schemas.embeddings import EmbeddingRequest
+from openai_compat.schemas.generate import BatchRequest, GenerateRequest
 from openai_compat.schemas.responses import ResponsesRequest
 from openai_compat.schemas.tokenize import DetokenizeRequest, TokenizeRequest
 
 CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 RESPONSES = "/v1/responses"
 TOKENIZE, DETOKENIZE = "/tokenize", "/detokenize"
+GENERATE, BATCH = "/generate", "/generate/batch"
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     CHAT: ChatCompletionRequest,
     RESPONSES: ResponsesRequest,
@@ -23,6 +25,8 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     EMBEDDINGS: EmbeddingRequest,
     TOKENIZE: TokenizeRequest,
     DETOKENIZE: DetokenizeRequest,
+    GENERATE: GenerateRequest,
+    BATCH: BatchRequest,
 }
 HI: Any = [{"role": "user", "content": "hi"}]
 SMALLEST: dict[str, dict[str, Any]] = {
@@ -32,6 +36,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     EMBEDDINGS: {"model": "model-1", "input": "abc"},
     TOKENIZE: {"prompt": "hi"},
     DETOKENIZE: {"tokens": [104, 256]},
+    GENERATE: {"prompt": "hi"},
+    BATCH: {"prompts": ["hi"]},
 }
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 FLAT_TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
@@ -108,6 +114,22 @@ SHARED = [
     Row("speculative.n_max", 2, "works", WISHES, remark="llama.cpp's name"),
     Row("num_draft_tokens", 2, "works", WISHES, remark="mlx-lm's name"),
     Row("draft_model", None, "works", WISHES, remark="mlx-lm's switch: null is off"),
+]
+
+OWN = "routes/test_generate.py::"
+OWN_FIELDS = [
+    Row(
+        "model",
+        "other",
+        "refused",
+        OWN + "test_another_model_is_not_found_and_unknown_fields_are_named",
+        remark="any name but the served model's",
+    ),
+    Row("chat", True, "works", OWN + "test_a_chat_puts_the_prompt_into_the_template"),
+    Row("max_tokens", 3, "works", OWN + "test_the_default_length_fits_the_context", remark="256 by default"),
+    Row("prediction", "You said", "works", OWN + "test_a_prediction_is_given_to_the_engine_as_token_ids"),
+    Row("speculation_trace", True, "works", OWN + "test_who_asks_is_told_where_every_token_came_from"),
+    *(row for row in SHARED if row.name not in ("model", "n", "stream", "stream_options", "user")),
 ]
 
 ROWS: dict[str, list[Row]] = {
@@ -401,5 +423,15 @@ ROWS: dict[str, list[Row]] = {
             "works",
             "routes/test_tokenize.py::test_special_tokens_are_text_unless_they_are_to_be_skipped",
         ),
+    ],
+    GENERATE: [Row("prompt", "hi", "required", OWN + "test_one_prompt_is_continued_as_it_stands"), *OWN_FIELDS],
+    BATCH: [
+        Row(
+            "prompts",
+            ["hi"],
+            "required",
+            OWN + "test_a_batch_runs_together_and_answers_in_the_order_of_its_prompts",
+        ),
+        *OWN_FIELDS,
     ],
 }

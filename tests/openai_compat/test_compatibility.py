@@ -20,7 +20,7 @@ from tests.openai_compat.test_fill_in_the_middle import CoderTokenizer
 from tests.servers import Server, running_server
 
 ROOT = Path(__file__).parents[2]
-PASSING = ("id", "item_id", "created", "created_at", "completed_at", "helix")
+PASSING = ("id", "item_id", "created", "created_at", "completed_at", "helix", "metrics")
 """Keys of what differs from one answer to the next."""
 DOCUMENT = ROOT / "openai_compat" / "COMPATIBILITY.md"
 
