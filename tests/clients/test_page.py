@@ -16,7 +16,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from helix import AsyncEngine
-from tests.servers import Server
+from openai_compat.config import ServerConfig
+from tests.fakes import FakeEngine
+from tests.servers import Server, running_server
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -69,13 +71,13 @@ class Visit:
 
     def open(self, view: str = "playground") -> Page:
         self.page.goto(f"{self.url}/#{view}")
-        expect(self.page.locator(f"#{view}")).to_be_visible()
+        expect(self.page.locator(f"#view-{view}")).to_be_visible()
         expect(self.page.locator(".served")).to_have_count(1)
         return self.page
 
     def picture(self, name: str) -> None:
         """Take a picture, to look at and for the README."""
-        self.page.evaluate("document.fonts.ready")
+        self.page.evaluate("scrollTo(0, 0)")
         content = self.page.screenshot(animations="disabled")
         assert len(content) > 5000, "an empty page"
         if PICTURES is not None:
@@ -136,7 +138,7 @@ def test_a_first_click_streams_an_answer_whose_colours_are_those_of_the_helix_ob
     page.evaluate(  # every number of tokens that is ever to be seen
         """() => { window.seen = new Set(); new MutationObserver(() => {
             window.seen.add(document.querySelectorAll(".answer .token").length);
-        }).observe(document.querySelector("#playground"), {childList: true, subtree: true}); }"""
+        }).observe(document.querySelector("#view-playground"), {childList: true, subtree: true}); }"""
     )
     with page.expect_response("**/v1/chat/completions") as response:
         page.get_by_role("button", name="Send").click()
@@ -197,7 +199,7 @@ def test_a_race_shows_the_same_text_twice_and_one_of_them_in_fewer_passes(visit:
     one = visit(color_scheme="light")
     page = one.open("speculation")
     page.get_by_role("button", name="Race").click()
-    verdict = page.locator("#speculation .notice")
+    verdict = page.locator("#view-speculation .notice")
     verdict.wait_for()
     assert "the same, character for character" in verdict.inner_text()
     fast, plain = (page.locator(".lane-text .tokens").nth(number) for number in (0, 1))
@@ -222,7 +224,7 @@ def test_the_map_shows_the_blocks_of_running_requests(visit: Callable[..., Visit
     one = visit(color_scheme="dark")
     page = one.open("memory")
     page.get_by_role("button", name="Start 8 requests").click()
-    rows = page.locator('#memory tbody tr[data-running="true"]')
+    rows = page.locator('#view-memory tbody tr[data-running="true"]')
     rows.nth(7).wait_for()
     expect(page.locator("[data-count=shared]")).not_to_have_text("0")
     tables = rows.locator(".table-blocks").all_inner_texts()
@@ -236,6 +238,44 @@ def test_the_map_shows_the_blocks_of_running_requests(visit: Callable[..., Visit
     page.get_by_role("button", name="Stop them").click()
     _until(lambda: server.engine.stats().num_running == 0)
     expect(rows).to_have_count(0)
+
+
+def test_the_explanation_walks_through_the_passes_of_a_real_answer(visit: Callable[..., Visit]) -> None:
+    page = visit().open("explained")
+    with page.expect_response("**/v1/chat/completions") as response:
+        page.get_by_role("button", name="Ask the engine").click()
+    steps = response.value.json()["choices"][0]["speculation_trace"]
+    view = page.locator("#view-explained")
+    view.get_by_text(f"Pass 1 of {len(steps)}, for 60 tokens").wait_for()
+    place = next(place for place, step in enumerate(steps) if step["accepted"])
+    for _ in range(place):
+        page.get_by_role("button", name="Next pass").click()
+    view.get_by_text(f"Pass {place + 1} of").wait_for()
+    guessed, written = (view.locator(".strip").nth(number).locator(".box") for number in (0, 1))
+    assert guessed.count() == sum(len(draft["tokens"]) for draft in steps[place]["drafts"])
+    assert guessed.and_(page.locator("[data-mark=accepted]")).count() == steps[place]["accepted"]
+    assert written.count() == len(steps[place]["tokens"])
+    before = view.locator(".words").all_inner_texts()
+    view.get_by_role("radio", name="a researcher").check()
+    assert all(one != other for one, other in zip(before, view.locator(".words").all_inner_texts(), strict=True))
+
+
+def test_a_key_is_asked_for_and_kept_in_memory_alone(browser: Browser) -> None:
+    with running_server(FakeEngine(), ServerConfig(port=0, api_key=("sk-secret",))) as locked:
+        one = Visit(browser, locked.url)
+        one.page.goto(locked.url)
+        one.page.get_by_text("This server asks for an API key").wait_for()
+        one.page.get_by_label("API key").fill("sk-secret")
+        one.page.get_by_label("API key").press("Enter")
+        one.page.locator(".served").wait_for()
+        one.page.get_by_role("button", name="Send").click()
+        one.page.locator('.answer[data-finish="stop"]').wait_for()
+        one.page.get_by_label("Show where tokens came from").uncheck()
+        assert one.page.locator(".answer .tokens").inner_text().startswith("You said: Tell me")
+        kept = one.page.evaluate("[JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie]")
+        assert "sk-secret" not in "".join([*kept, *one.asked, one.page.content()])
+        assert all("401" in complaint for complaint in one.complaints)
+        one.context.close()
 
 
 def test_it_fits_a_phone_and_is_used_by_keyboard(visit: Callable[..., Visit]) -> None:

@@ -19,6 +19,7 @@ function currentView() {
   return VIEWS.some(([view]) => view === name) ? name : VIEWS[0][0];
 }
 
+const RETRY_MS = 3000;
 const THEMES = [["", "Auto"], ["light", "Light"], ["dark", "Dark"]];
 
 function ThemeSwitch() {
@@ -76,11 +77,16 @@ function App() {
     return () => removeEventListener("hashchange", onHash);
   }, []);
   useEffect(() => {
+    if (!problem || problem.status === 401) return undefined;
+    const timer = setTimeout(connect, RETRY_MS); // the model may still be loading
+    return () => clearTimeout(timer);
+  }, [problem]);
+  useEffect(() => {
     document.title = view === "playground" ? "Helix" : `${VIEWS.find(([name]) => name === view)[1]} · Helix`;
   }, [view]);
 
   return html`
-    <a class="skip" href="#${view}">To the content</a>
+    <a class="skip" href=${`#${view}`} onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>To the content</a>
     <header class="masthead">
       <div class="brand"><img src="/playground/icon.svg" alt="" width="24" height="24" /><h1>Helix</h1></div>
       <nav aria-label="Views">
@@ -96,9 +102,9 @@ function App() {
         <${ThemeSwitch} />
       </div>
     </header>
-    <main>
+    <main tabindex="-1">
       ${problem && html`<p class="error" role="alert">${problem.status === 401 ? "This server asks for an API key. Give it above, at the right." : `The server does not answer: ${problem.message}`}</p>`}
-      ${VIEWS.map(([name, title, View]) => html`<div class="view" id=${name} key=${name} hidden=${name !== view}>
+      ${VIEWS.map(([name, title, View]) => html`<div class="view" id=${`view-${name}`} key=${name} hidden=${name !== view}>
         <${View} model=${model} state=${state} isShown=${name === view} />
       </div>`)}
     </main>`;

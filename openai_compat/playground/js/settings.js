@@ -114,10 +114,10 @@ export function Settings({ settings, change, state }) {
       <legend>Speculation</legend>
       <${MethodField} value=${settings.method} onChange=${set("method")} state=${state} />
       <div class="pairs">
-        <${NumberField} label="Guesses per pass, at most" value=${settings.depth} onChange=${set("depth")} min="0" max=${state?.max_speculation_depth ?? 16} placeholder=${state ? String(state.speculation_depth) : "default"} />
+        <${NumberField} label="Guesses per pass" value=${settings.depth} onChange=${set("depth")} min="0" max=${state?.max_speculation_depth ?? 16} placeholder=${state ? String(state.speculation_depth) : "default"} />
         <label class="check"><input type="checkbox" checked=${settings.adaptive} onChange=${(event) => change({ adaptive: event.target.checked })} />Only as many as pay</label>
       </div>
-      <${TextField} label="Prediction: text that the answer may repeat" value=${settings.prediction} onChange=${set("prediction")} placeholder="none" />
+      <${TextField} label="Prediction: what the answer may repeat" value=${settings.prediction} onChange=${set("prediction")} placeholder="none" />
     </fieldset>
     <fieldset>
       <legend>Form of the answer</legend>

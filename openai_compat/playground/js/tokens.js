@@ -47,7 +47,7 @@ export function Figures({ trace, helix }) {
   if (helix) {
     figures.push(["to the first token", `${Math.round(1000 * (helix.timings.ttft_s ?? 0))} ms`]);
     const gain = helix.speculation.estimated_speed_up;
-    if (gain !== null && helix.speculation.drafted) figures.push(["times plain decoding, estimated", gain.toFixed(2)]);
+    if (gain !== null && helix.speculation.drafted) figures.push(["estimated speed-up", `${gain.toFixed(2)}×`]);
   }
   return html`<dl class="figures">
     ${figures.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
