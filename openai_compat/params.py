@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from msgspec import Struct
+
 from helix import EngineInfo, Grammar, InvalidRequestError, SamplingParams
 from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
 from openai_compat.errors import InvalidParameter, UnsupportedParameter
@@ -27,6 +29,15 @@ SMALLEST_TOP_P = 1e-6
 """Below one over any vocabulary's size: only the most likely token is left, which is what OpenAI's top_p 0 means."""
 
 # Fields that are refused, and the values (besides null) that ask for nothing.
+_REFUSED: Mapping[str, tuple[Any, ...]] = {
+    "guided_whitespace_pattern": (),
+    "prompt_logprobs": (),
+}
+_REFUSED_IN_STRUCTURED_OUTPUTS: Mapping[str, tuple[Any, ...]] = {
+    "disable_additional_properties": (False,),
+    "whitespace_pattern": (),
+    "structural_tag": (),
+}
 _REFUSED_IN_CHAT: Mapping[str, tuple[Any, ...]] = {
     "audio": (),
     "modalities": (["text"],),
@@ -153,6 +164,8 @@ def _params(
 ) -> SamplingParams:
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("stream_options", "stream_options is only allowed when stream is true.")
+    _refuse(request, _REFUSED)
+    _refuse(request.structured_outputs, _REFUSED_IN_STRUCTURED_OUTPUTS, "structured_outputs.")
     speculation, options = speculation_of(request, info), request.speculation or SpeculationOptions()
     defaults = info.default_sampling_params
     return SamplingParams(
@@ -190,8 +203,8 @@ def _stop_strings(request: AnswerFields) -> tuple[str, ...]:
     return (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
 
 
-def _refuse(request: AnswerFields, refused: Mapping[str, tuple[Any, ...]]) -> None:
+def _refuse(request: Struct | None, refused: Mapping[str, tuple[Any, ...]], path: str = "") -> None:
     for name, harmless in refused.items():
-        value = getattr(request, name)
+        value = getattr(request, name, None)
         if value is not None and value not in harmless:
-            raise UnsupportedParameter(name)
+            raise UnsupportedParameter(f"{path}{name}")

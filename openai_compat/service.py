@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from msgspec import UNSET, UnsetType
@@ -18,6 +19,9 @@ from openai_compat.responses_api.store import ResponseStore
 from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.served_models import ServedModels
 from openai_compat.tool_calls.choice import ToolUse
+
+_COMPILING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="grammar")
+"""Threads of their own, so that slow grammars keep one another waiting and nobody else; prompts have other threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +45,11 @@ class Service:
         """
         if params.grammar is None:
             return
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.to_thread(self.engine.compile_grammar, params.grammar)
+            await loop.run_in_executor(_COMPILING, self.engine.compile_grammar, params.grammar)
         except InvalidRequestError:
-            await asyncio.to_thread(self._blame, parts or {})
+            await loop.run_in_executor(_COMPILING, self._blame, parts or {})
             raise
 
     def _blame(self, parts: Mapping[str, Grammar]) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
 from msgspec import UNSET
 
 from helix import Grammar
@@ -62,22 +66,39 @@ def _check_together(form: Grammar, use: ToolUse, field: str, answer_format: Answ
 
 def _form(request: SamplingFields) -> Grammar | None:
     """Return what the content of the answer has to look like, or None for anything."""
-    fields = grammar_fields(request)
-    if not fields:
-        return None
-    if len(fields) > 1:
-        raise InvalidParameter(fields[1], f"{fields[1]} is not allowed together with {fields[0]}.")
-    if request.guided_json is not None:
-        return Grammar.json_schema(request.guided_json)
-    if request.guided_regex is not None:
-        return Grammar.regex(request.guided_regex)
-    if request.guided_choice is not None:
-        return Grammar.choice(request.guided_choice)
-    if request.guided_grammar is not None:
-        return Grammar.lark(request.guided_grammar)
-    assert isinstance(request, ChatCompletionRequest), "only a chat has a response_format"
-    assert request.response_format is not None, "grammar_fields found it"
-    return _of_response_format(request.response_format)
+    wishes = _wishes(request)
+    if len(wishes) > 1:
+        first, second = [*wishes][:2]
+        raise InvalidParameter(second, f"{second} is not allowed together with {first}.")
+    return next((wish() for wish in wishes.values()), None)
+
+
+def _wishes(request: SamplingFields) -> dict[str, Callable[[], Grammar]]:
+    """Return the fields that ask for a form, as the client wrote them, and what makes a grammar of each."""
+    wishes: dict[str, Callable[[], Grammar]] = {}
+    if isinstance(request, ChatCompletionRequest):
+        response_format = request.response_format
+        if response_format is not None and response_format.type != "text":
+            wishes["response_format"] = partial(_of_response_format, response_format)
+    vllms = request.structured_outputs
+    if vllms is not None and vllms.json_object:
+        wishes["structured_outputs.json_object"] = Grammar.json_object
+    for name, make in _MAKERS.items():
+        for field, value in (
+            (f"guided_{name}", getattr(request, f"guided_{name}")),
+            (f"structured_outputs.{name}", getattr(vllms, name, None)),
+        ):
+            if value is not None:
+                wishes[field] = partial(make, value)
+    return wishes
+
+
+_MAKERS: Mapping[str, Callable[[Any], Grammar]] = {
+    "json": Grammar.json_schema,
+    "regex": Grammar.regex,
+    "choice": Grammar.choice,
+    "grammar": Grammar.lark,
+}
 
 
 def tool_grammars(request: ChatCompletionRequest) -> dict[str, Grammar]:
@@ -90,13 +111,7 @@ def tool_grammars(request: ChatCompletionRequest) -> dict[str, Grammar]:
 
 def grammar_fields(request: SamplingFields) -> list[str]:
     """Return the fields that ask for a form, as the client wrote them."""
-    names = ["guided_json", "guided_regex", "guided_choice", "guided_grammar"]
-    fields = [name for name in names if getattr(request, name) is not None]
-    if isinstance(request, ChatCompletionRequest):
-        response_format = request.response_format
-        if response_format is not None and response_format.type != "text":
-            fields.insert(0, "response_format")
-    return fields
+    return [*_wishes(request)]
 
 
 def _of_response_format(response_format: ResponseFormat) -> Grammar:

@@ -39,7 +39,9 @@ class ChatController(Controller):
         with named_as_sent(body):
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
             answer_format = service.answer_format_behind(prompts[0], body.separate_reasoning)
-            params = to_sampling_params(body, engine.info, prediction=prediction, answer_format=answer_format)
+            params = await asyncio.to_thread(
+                to_sampling_params, body, engine.info, prediction=prediction, answer_format=answer_format
+            )
             await service.compile_grammar(params[0], tool_grammars(body))
             answer = service.answer(
                 "chatcmpl-",

@@ -33,7 +33,8 @@ class CompletionsController(Controller):
         service.models.check(body.model)
         engine = service.engine
         markers = markers_of(body, engine.tokenizer)
-        params = to_sampling_params(body, engine.info, end_token_ids=() if markers is None else markers.ends)
+        ends = () if markers is None else markers.ends
+        params = await asyncio.to_thread(to_sampling_params, body, engine.info, end_token_ids=ends)
         with named_as_sent(body):
             await service.compile_grammar(params[0])
             if markers is None:

@@ -84,7 +84,7 @@ async def _submit(
     engine, completion = service.engine, to_completion(body, service.models.name)
     prediction = await asyncio.to_thread(encode_guess, body, engine.tokenizer)
     with named(field), named_as_sent(completion):
-        (params,) = to_sampling_params(completion, engine.info, prediction=prediction)
+        (params,) = await asyncio.to_thread(to_sampling_params, completion, engine.info, prediction=prediction)
         await service.compile_grammar(params)
         prompts = await asyncio.to_thread(encode_each, body, asked, engine.tokenizer)
         if body.max_tokens is None:

@@ -55,7 +55,7 @@ class ResponsesController(Controller):
         with named_as_sent_to_responses(), named_as_sent(chat):
             prompts = [await asyncio.to_thread(_render, body, chat, engine)]
             answer_format = service.answer_format_behind(prompts[0], body.separate_reasoning)
-            params = to_sampling_params(chat, engine.info, answer_format=answer_format)
+            params = await asyncio.to_thread(to_sampling_params, chat, engine.info, answer_format=answer_format)
             await service.compile_grammar(params[0], tool_grammars(chat))
             answer = service.answer(
                 "resp_", chat, prompts, params[0], answer_format=answer_format, tools=tool_use(chat)
@@ -80,7 +80,7 @@ class ResponsesController(Controller):
         before = await own.items_before(body.previous_response_id)
         chat = to_chat_request(body, [*before, *read_items(await own.resolved(body.input, before))])
         with named_as_sent_to_responses(), named_as_sent(chat):
-            to_sampling_params(chat, service.engine.info, answer_format=service.answer_format)
+            await asyncio.to_thread(to_sampling_params, chat, service.engine.info, answer_format=service.answer_format)
             prompt = await asyncio.to_thread(_render, body, chat, service.engine)
         return json_response(InputTokens(input_tokens=len(prompt)), headers)
 

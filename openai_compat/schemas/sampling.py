@@ -55,6 +55,27 @@ class PlainSamplingFields(Struct, kw_only=True):
     """Null switches speculation off; a name must be that of the draft model that is loaded."""
 
 
+class StructuredOutputs(Struct, kw_only=True):
+    """What the answer must look like, in the newer form of vLLM: one of these, all of which have older names."""
+
+    json: dict[str, Any] | str | None = None
+    regex: str | None = None
+    choice: list[str] | None = None
+    grammar: str | None = None
+    """In Lark's notation."""
+    json_object: bool | None = None
+
+    disable_any_whitespace: bool | None = None
+    """Accepted: JSON is written with one space behind comma and colon and none elsewhere."""
+    disable_fallback: bool | None = None
+    """Accepted: there is nothing to fall back to."""
+
+    # Declared in order to be refused by name.
+    disable_additional_properties: bool | None = None
+    whitespace_pattern: str | None = None
+    structural_tag: Any = None
+
+
 class SamplingFields(PlainSamplingFields, kw_only=True):
     """All that can be said of sampling and stopping."""
 
@@ -63,6 +84,7 @@ class SamplingFields(PlainSamplingFields, kw_only=True):
     stop_token_ids: list[int] | None = None
     guided_json: dict[str, Any] | str | None = None
     guided_choice: list[str] | None = None
+    structured_outputs: StructuredOutputs | None = None
     speculation: SpeculationOptions | None = None
 
 
@@ -74,3 +96,9 @@ class AnswerFields(SamplingFields, kw_only=True):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: str | None = None
+    guided_decoding_backend: str | None = None
+    """Accepted: which library sees to the form changes nothing about it."""
+
+    # Declared in order to be refused by name.
+    guided_whitespace_pattern: str | None = None
+    prompt_logprobs: int | None = None

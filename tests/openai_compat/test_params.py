@@ -168,6 +168,14 @@ def test_the_first_choice_has_the_requests_seed_and_the_others_their_own() -> No
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
         ({"moderation": {"model": "x"}}, "moderation"),
+        ({"prompt_logprobs": 0}, "prompt_logprobs"),
+        ({"guided_whitespace_pattern": " "}, "guided_whitespace_pattern"),
+        ({"structured_outputs": {"whitespace_pattern": " "}}, "structured_outputs.whitespace_pattern"),
+        ({"structured_outputs": {"structural_tag": {}}}, "structured_outputs.structural_tag"),
+        (
+            {"structured_outputs": {"json": {}, "disable_additional_properties": True}},
+            "structured_outputs.disable_additional_properties",
+        ),
         ({"guided_regex": "a", "tools": [TOOL], "tool_choice": "auto"}, "guided_regex"),
     ],
 )
@@ -187,6 +195,7 @@ def test_what_helix_cannot_do_is_refused_by_name(sent: dict[str, Any], param: st
         {"tools": [TOOL], "tool_choice": "auto", "parallel_tool_calls": True},
         {"tools": [TOOL], "tool_choice": "none"},
         {"metadata": {"a": "b"}, "store": True, "user": "u", "service_tier": "auto", "prompt_cache_key": "k"},
+        {"guided_decoding_backend": "xgrammar", "structured_outputs": {"disable_fallback": True}},
         {"safety_identifier": "s", "reasoning_effort": "low", "verbosity": "high"},
     ],
 )
