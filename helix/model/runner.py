@@ -99,7 +99,8 @@ def self_test(loaded: LoadedModel, *, block_size: int) -> float:
     """Compare paged logits with the model's own attention and return the largest difference, in units of their spread.
 
     The paged side computes a random prompt in two chunks, writes wrong drafts, and rolls back over scattered blocks.
-    Where activations are rounded, to narrow floats or to 8 bits, the two may round differently.
+    Where activations are rounded, to narrow floats or, most, to 8 bits, the two may round differently; a family that is
+    served wrongly is several standard deviations off.
 
     Raises:
         ModelLoadError: The two disagree: the family would be served wrongly.
@@ -132,7 +133,7 @@ def self_test(loaded: LoadedModel, *, block_size: int) -> float:
     finally:
         loaded.module.set_attn_implementation(IMPLEMENTATION)  # type: ignore[operator]
     difference = float((torch.cat(paged).float() - stock.float()).abs().max() / stock.float().std().clamp(min=1e-6))
-    limit = 2e-3 if loaded.dtype is torch.float32 and loaded.quantization == "none" else 0.2
+    limit = 0.5 if loaded.quantization != "none" else 2e-3 if loaded.dtype is torch.float32 else 0.2
     if not difference < limit:
         raise ModelLoadError(
             f"{loaded.architecture} cannot be served with paged attention: its logits differ from the model's own by "

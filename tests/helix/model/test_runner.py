@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from helix.config import Quantization
 from helix.errors import ModelLoadError
 from helix.kv_cache.pool import HiddenStatePool, KVCachePool
 from helix.model.attention import IMPLEMENTATION
@@ -94,8 +95,15 @@ def test_the_self_test_passes_on_a_good_model_and_leaves_it_ready_to_serve() -> 
     assert loaded.module.config._attn_implementation == IMPLEMENTATION  # type: ignore[union-attr]
 
 
-def test_a_model_that_fails_the_self_test_is_named_and_left_as_it_was() -> None:
-    loaded = prepare(tiny_llama(), "tiny", CPU)
+@pytest.mark.parametrize("quantization", ["int8", "int4"])
+def test_rounding_of_activations_is_no_reason_to_fail_the_self_test(quantization: Quantization) -> None:
+    loaded = prepare(tiny_llama(), "tiny", CPU, quantization=quantization)
+    assert self_test(loaded, block_size=4) < 0.3
+
+
+@pytest.mark.parametrize("quantization", ["none", "int8"])
+def test_a_model_that_fails_the_self_test_is_named_and_left_as_it_was(quantization: Quantization) -> None:
+    loaded = prepare(tiny_llama(), "tiny", CPU, quantization=quantization)
     loaded.layers[0] = replace(loaded.layers[0], window=2)
     with pytest.raises(ModelLoadError, match="LlamaForCausalLM cannot be served"):
         self_test(loaded, block_size=4)
