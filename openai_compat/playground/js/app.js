@@ -82,12 +82,13 @@ function App() {
     return () => clearTimeout(timer);
   }, [problem]);
   useEffect(() => {
+    document.querySelector("nav [aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
     document.title = view === "playground" ? "Helix" : `${VIEWS.find(([name]) => name === view)[1]} · Helix`;
   }, [view]);
 
   return html`
-    <a class="skip" href=${`#${view}`} onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>To the content</a>
     <header class="masthead">
+      <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>To the content</a>
       <div class="brand"><img src="/playground/icon.svg" alt="" width="24" height="24" /><h1>Helix</h1></div>
       <nav aria-label="Views">
         ${VIEWS.map(([name, title]) => html`<a href=${`#${name}`} aria-current=${name === view ? "page" : null}>${title}</a>`)}
@@ -102,7 +103,7 @@ function App() {
         <${ThemeSwitch} />
       </div>
     </header>
-    <main tabindex="-1">
+    <main id="main" tabindex="-1">
       ${problem && html`<p class="error" role="alert">${problem.status === 401 ? "This server asks for an API key. Give it above, at the right." : `The server does not answer: ${problem.message}`}</p>`}
       ${VIEWS.map(([name, title, View]) => html`<div class="view" id=${`view-${name}`} key=${name} hidden=${name !== view}>
         <${View} model=${model} state=${state} isShown=${name === view} />

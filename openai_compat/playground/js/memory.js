@@ -176,12 +176,12 @@ function Waste({ state }) {
     <${Share} name="Blocks, as they are" words=${size_of(distinct)} used=${Math.min(used, distinct)} reserved=${distinct} total=${whole} />
     <${Share} name="One piece for each, as long as it may become" words=${size_of(asked)} used=${used} reserved=${asked} total=${whole} />
     <${Share} name="One piece for each, as long as the context" words=${size_of(whole)} used=${used} reserved=${whole} total=${whole} />
-    <p class="small muted">Unused in blocks: ${(tables - used).toLocaleString()} places of ${tables.toLocaleString()} (${Math.round((100 * (tables - used)) / tables)}%), always fewer than a block and the guesses of a pass for each request. Shared beginnings save ${(tables - distinct).toLocaleString()} places. A contiguous cache would leave ${Math.round((100 * (whole - used)) / whole)}% empty.</p>
+    <p class="small muted">Unused in blocks: ${(tables - used).toLocaleString()} places of ${tables.toLocaleString()} (${Math.round((100 * (tables - used)) / tables)}%), at most a block and the guesses of a pass for each request. Shared beginnings save ${(tables - distinct).toLocaleString()} places. A contiguous cache would leave ${Math.round((100 * (whole - used)) / whole)}% empty.</p>
   </div>`;
 }
 
 function Requests({ state, chosen, choose }) {
-  const fields = ["Request", "", "Prompt", "Found cached", "Output", "Computed", "Block table"];
+  const fields = ["Request", "", "Prompt", "Found cached", "Output", "Computed", "By the draft", "Block table"];
   return html`<div class="scroll"><table>
     <caption class="visually-hidden">Requests and their block tables</caption>
     <thead><tr>${fields.map((field) => html`<th scope="col">${field || html`<span class="visually-hidden">Status</span>`}</th>`)}</tr></thead>
@@ -193,6 +193,7 @@ function Requests({ state, chosen, choose }) {
         <td class="number">${request.num_cached_tokens}</td>
         <td class="number">${request.num_output_tokens} of ${request.max_tokens}</td>
         <td class="number">${request.num_computed_tokens}</td>
+        <td class="number">${request.num_draft_computed_tokens}</td>
         <td class="table-blocks">${request.block_table.slice(0, SHOWN_IN_TABLE).map((block) => html`<span class="mono">${block}</span> `)}${request.block_table.length > SHOWN_IN_TABLE && html`<span class="muted small">and ${request.block_table.length - SHOWN_IN_TABLE} more</span>`}</td>
       </tr>`)}
       ${!state.requests.length && html`<tr><td colspan=${fields.length} class="muted">No request. Start some above, or send one in the playground.</td></tr>`}

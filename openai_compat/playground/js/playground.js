@@ -6,6 +6,7 @@ import { EXAMPLES } from "./examples.js";
 import { useRun } from "./run.js";
 import { DEFAULTS, SettingError, Settings, requestBody } from "./settings.js";
 import { Figures, Legend, Tokens } from "./tokens.js";
+import { SOURCES } from "./trace.js";
 
 const LANGUAGES = ["curl", "Python", "JavaScript"];
 
@@ -18,6 +19,11 @@ function asMessage(run) {
     function: { name: call.name, arguments: call.arguments },
   }));
   return { role: "assistant", content: run.text || null, tool_calls };
+}
+
+/** Who can guess on this server. */
+function sourcesOf(state) {
+  return Object.keys(SOURCES).filter((source) => (source !== "draft" || state?.draft_model) && (source !== "mtp" || state?.has_mtp));
 }
 
 function CopyAs({ body }) {
@@ -152,6 +158,10 @@ export function Playground({ model, state }) {
       ${shown && shown.trace.steps.length > 0 && html`<div class="row spread underline">
         <${Legend} trace=${shown.trace} />
         <label class="check small"><input type="checkbox" checked=${showSources} onChange=${(event) => setShowSources(event.target.checked)} />Show where tokens came from</label>
+      </div>`}
+      ${!shown && html`<div class="underline">
+        <p class="muted small">What is guessed comes in the colour and with the line of who guessed it:</p>
+        <${Legend} sources=${sourcesOf(state)} />
       </div>`}
       <form class="composer" onSubmit=${(event) => { event.preventDefault(); send(); }}>
         <label class="visually-hidden" for="prompt">Message</label>
