@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from openai_compat.routes.state import short_id
@@ -17,7 +18,7 @@ def test_blocks_come_in_runs_and_requests_without_their_text(serve: Callable[...
     )
     asking.start()
     while not server.engine.running:
-        pass
+        time.sleep(0.005)
     response = server.http.get("/helix/state")
     (request_id,) = server.engine.running
     state = response.json()
