@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from helix import FinishReason, RequestOutput, SamplingParams
+from helix import FinishReason, RequestMetrics, RequestOutput, SamplingParams
 from openai_compat.engine import Engine
 from openai_compat.errors import GenerationAborted, GrammarFailed, InvalidParameter
+from openai_compat.request_log import note_metrics
 
 
 class ChoiceOutputs:
@@ -38,6 +39,8 @@ class ChoiceOutputs:
         self._running: dict[int, str] = {}
         self._fetches: dict[asyncio.Task[RequestOutput], int] = {}
         self._outputs: list[AsyncIterator[RequestOutput]] = []
+        self._metrics: dict[int, RequestMetrics] = {}
+        note_metrics(self._metrics)
         _check_number(len(prompts), len(params), engine.info.max_num_requests, asked_by)
         try:
             for prompt in prompts:
@@ -72,6 +75,7 @@ class ChoiceOutputs:
         done, _ = await asyncio.wait(self._fetches, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         taken = sorted(((self._fetches.pop(task), task.result()) for task in done), key=lambda item: item[0])
         for index, output in taken:
+            self._metrics[index] = output.metrics
             if output.finish_reason is FinishReason.ABORT:
                 raise GenerationAborted if output.stop_reason is None else GrammarFailed(str(output.stop_reason))
             if output.is_finished:

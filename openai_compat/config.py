@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from helix import ConfigError
 
@@ -38,6 +39,9 @@ class ServerConfig:
     """Most that is kept of responses, in MiB; the least recently used ones go first."""
     separate_reasoning: bool = True
     """Give what a model thinks before it answers as reasoning_content, apart from the content."""
+    log_format: Literal["plain", "json"] | None = None
+    """Write a line to standard error for each request, with its id, status, tokens and times, and never its text;
+    None: no lines."""
     shutdown_timeout_s: int = 30
     """How long running requests may take to finish when the server is told to stop."""
 

@@ -13,6 +13,7 @@ from litestar import Litestar
 from helix import ConfigError
 from openai_compat.config import ServerConfig
 from openai_compat.draining import begin_draining
+from openai_compat.request_log import RequestLog
 
 IDLE_CONNECTION_S = 75
 """Longer than clients keep idle connections, so that none is closed under a request on its way."""
@@ -47,7 +48,7 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(self, app: Litestar, config: ServerConfig, *, end_requests: Callable[[], None]) -> None:
         settings = uvicorn.Config(
-            app,
+            app if config.log_format is None else RequestLog(config.log_format).middleware(app),
             log_level="warning",
             access_log=False,
             lifespan="on",

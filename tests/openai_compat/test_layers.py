@@ -17,6 +17,7 @@ LAYERS = [
         "body",
         "auth",
         "metrics",
+        "request_log",
         "request_ids",
         "served_models",
         "speculation",
