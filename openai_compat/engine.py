@@ -22,6 +22,16 @@ class ChatTokenizer(Protocol):
         ...
 
     @property
+    def bos_token_id(self) -> int | None:
+        """What begins a sequence; None: nothing does."""
+        ...
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """The tokenizer's own end of a sequence; None: it has none."""
+        ...
+
+    @property
     def chat_template(self) -> str | None:
         """The source of the chat template; None: there is none."""
         ...

@@ -39,6 +39,8 @@ class ByteTokenizer:
 
     vocab_size = 257
     eos_token_ids = frozenset({EOS})
+    bos_token_id: int | None = None
+    eos_token_id: int | None = EOS
     chat_template: str | None = None
 
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:

@@ -195,6 +195,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "retrieve_model": _MODEL,
     "tokenize": {"count": 2, "max_model_len": 2048, "tokens": [72, 73]},
     "detokenize": {"prompt": "Hi"},
+    "tokenizer_info": {"bos_token": None, "eos_token": "<|im_end|>", "chat_template": "{{ messages[0].content }}"},
     "count_input_tokens": {"object": "response.input_tokens", "input_tokens": 12},
     "delete_response": {"id": "resp_0123456789abcdef0123456789abcdef", "object": "response", "deleted": True},
     "check_health": {

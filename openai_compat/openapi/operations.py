@@ -32,7 +32,13 @@ from openai_compat.schemas.responses import (
     RetrieveQuery,
 )
 from openai_compat.schemas.state import EngineState
-from openai_compat.schemas.tokenize import DetokenizeRequest, DetokenizeResponse, TokenizeRequest, TokenizeResponse
+from openai_compat.schemas.tokenize import (
+    DetokenizeRequest,
+    DetokenizeResponse,
+    TokenizeRequest,
+    TokenizeResponse,
+    TokenizerInfo,
+)
 
 OPENAI, OWN, OPERATING = "OpenAI", "Helix", "Operating"
 TAGS = {
@@ -131,6 +137,7 @@ OPERATIONS: dict[str, Described] = {
     ),
     "tokenize": Described(tag=OWN, body=TokenizeRequest, answer=TokenizeResponse, errors=(*READING, 429, 503)),
     "detokenize": Described(tag=OWN, body=DetokenizeRequest, answer=DetokenizeResponse, errors=(*READING, 429, 503)),
+    "tokenizer_info": Described(tag=OWN, answer=TokenizerInfo),
     "check_health": _HEALTH,
     "check_ready": _HEALTH,
     "show_metrics": Described(tag=OPERATING, media_type="text/plain", is_open=True),

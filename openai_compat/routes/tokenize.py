@@ -1,11 +1,11 @@
-"""POST /tokenize and /detokenize."""
+"""POST /tokenize and /detokenize, GET /tokenizer_info."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from litestar import Controller, Request, Response, post
+from litestar import Controller, Request, Response, get, post
 from litestar.status_codes import HTTP_200_OK
 from msgspec import UNSET
 
@@ -17,7 +17,13 @@ from openai_compat.params import named_as_sent
 from openai_compat.prompts import render_prompt
 from openai_compat.routes.dependencies import ServiceDependency
 from openai_compat.schemas.chat import ChatCompletionRequest
-from openai_compat.schemas.tokenize import DetokenizeRequest, DetokenizeResponse, TokenizeRequest, TokenizeResponse
+from openai_compat.schemas.tokenize import (
+    DetokenizeRequest,
+    DetokenizeResponse,
+    TokenizeRequest,
+    TokenizeResponse,
+    TokenizerInfo,
+)
 
 
 class TokenizeController(Controller):
@@ -52,6 +58,16 @@ class TokenizeController(Controller):
             tokenizer.decode, body.tokens, skip_special_tokens=bool(body.skip_special_tokens)
         )
         return json_response(DetokenizeResponse(prompt=text), headers)
+
+    @get("/tokenizer_info", sync_to_thread=False)
+    def tokenizer_info(self, service: ServiceDependency) -> Response[Any]:
+        """Return the tokenizer's special tokens and chat template; evaluation harnesses look for them."""
+        tokenizer = service.engine.tokenizer
+        bos, eos = (
+            None if token_id is None else tokenizer.token_text(token_id)
+            for token_id in (tokenizer.bos_token_id, tokenizer.eos_token_id)
+        )
+        return json_response(TokenizerInfo(bos_token=bos, eos_token=eos, chat_template=tokenizer.chat_template))
 
 
 def encode(request: TokenizeRequest, tokenizer: ChatTokenizer) -> list[int]:

@@ -1,4 +1,4 @@
-"""POST /tokenize and /detokenize, in vLLM's form."""
+"""POST /tokenize and /detokenize and GET /tokenizer_info, in vLLM's form."""
 
 from __future__ import annotations
 
@@ -47,3 +47,12 @@ class DetokenizeResponse(Struct, kw_only=True):
     """Their text."""
 
     prompt: str
+
+
+class TokenizerInfo(Struct, kw_only=True):
+    """What a client needs in order to write the model's prompts itself; null is what the tokenizer does not have."""
+
+    bos_token: str | None
+    eos_token: str | None
+    chat_template: str | None
+    """Jinja's source."""

@@ -301,6 +301,22 @@ def test_a_prompt_is_scored_as_an_evaluation_harness_asks_for_it(server: Server[
         assert choice.finish_reason == "length"
 
 
+def test_an_evaluation_harness_finds_the_tokenizer_on_the_server(server: Server[AsyncEngine]) -> None:
+    """What lm-evaluation-harness asks before it scores, where it is told nothing but the address."""
+    info = server.http.get("/tokenizer_info").json()
+    assert info["chat_template"] == server.engine.tokenizer.chat_template
+    for text, token_id in (
+        (info["eos_token"], server.engine.tokenizer.eos_token_id),
+        (info["bos_token"], server.engine.tokenizer.bos_token_id),
+    ):
+        if token_id is None:
+            assert text is None
+        else:
+            asked = {"prompt": text, "add_special_tokens": False}
+            assert server.http.post("/tokenize", json=asked).json()["tokens"] == [token_id]
+    assert info["eos_token"] is not None
+
+
 def test_what_the_model_writes_itself_scores_as_it_was_written(server: Server[AsyncEngine]) -> None:
     create = server.openai.completions.create
     written = create(model=MODEL, prompt="One two", echo=True, logprobs=1, max_tokens=6, temperature=0).choices[0]

@@ -1,4 +1,4 @@
-"""POST /tokenize and /detokenize over a socket."""
+"""POST /tokenize and /detokenize and GET /tokenizer_info over a socket."""
 
 from __future__ import annotations
 
@@ -70,3 +70,8 @@ def test_another_model_is_not_found_and_unknown_fields_are_named(
 ) -> None:
     assert server.http.post(path, json=fields | {"model": "other"}).status_code == 404
     assert server.http.post(path, json=fields | {"x": 1}).headers["x-helix-ignored-fields"] == "x"
+
+
+def test_special_tokens_and_template_are_told(server: Server[FakeEngine]) -> None:
+    body = server.http.get("/tokenizer_info").json()
+    assert body == {"bos_token": None, "eos_token": "<eos>", "chat_template": None}
