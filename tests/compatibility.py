@@ -139,7 +139,7 @@ OWN_FIELDS = [
     Row("max_tokens", 3, "works", OWN + "test_the_default_length_fits_the_context", remark="256 by default"),
     Row("prediction", "You said", "works", OWN + "test_a_prediction_is_given_to_the_engine_as_token_ids"),
     Row("speculation_trace", True, "works", OWN + "test_who_asks_is_told_where_every_token_came_from"),
-    *(row for row in SHARED if row.name not in ("model", "n", "stream", "stream_options", "user")),
+    *(row for row in SHARED if row.name != "model" and row.name in GenerateRequest.__struct_encode_fields__),
 ]
 
 ROWS: dict[str, list[Row]] = {
