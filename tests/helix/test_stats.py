@@ -31,7 +31,7 @@ def test_a_request_is_counted_as_far_as_it_came() -> None:
 
 def test_an_engine_counts_every_request_token_and_end() -> None:
     engine = make_engine(tiny_llama())
-    prompts = [[1, 2, 3, 4, 5, 6], [7, 8], [1, 2, 3, 4, 5, 9]]
+    prompts = [[1, 2, 3, 4, 5, 6], [7, 8], [9, 8, 7, 6, 5, 4]]
     answers = run(engine, prompts, SamplingParams(max_tokens=12, temperature=0, ignore_eos=True))
     run(engine, prompts[:1], SamplingParams(max_tokens=3, temperature=0, ignore_eos=True))
     aborted = engine.make_request([5], SamplingParams())
