@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 # A module may import from its own layer and those before it.
 HELIX_LAYERS = [
     ["helix.errors"],
-    ["helix.structured.lark_text"],
+    ["helix.structured.lark_text", "helix.structured.terminal_size"],
     ["helix.structured.escaped_regex"],
     ["helix.structured.escaped"],
     ["helix.config", "helix.structured.grammar"],

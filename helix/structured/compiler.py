@@ -16,6 +16,7 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from helix.structured.grammar import JSON_STYLE, Grammar
 from helix.structured.state import GrammarState, Origin, refused
+from helix.structured.terminal_size import terminals_fit
 from helix.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class GrammarCompiler:
 
     def _build(self, grammar: Grammar) -> LLMatcher:
         started_s = time.thread_time()
+        if grammar.kind == "lark" and not terminals_fit(grammar.text):
+            raise refused("its terminals are too large")
         try:
             source = _source(grammar)
         except ValueError as error:
