@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from openai_compat.engine import ChatTokenizer
-from openai_compat.reasoning import ReasoningTags, is_opened, reasoning_tags_of
+from openai_compat.reasoning import ReasoningTags, is_left_open, is_opened, reasoning_tags_of
 from openai_compat.tool_calls.format import PLAIN_MARKS, Marks, ToolFormat
 from openai_compat.tool_calls.formats import tool_format_of
 from openai_compat.tool_calls.harmony import CALL, HARMONY, RETURN, START
@@ -23,6 +23,8 @@ class AnswerFormat:
     """What is told from the answer; None: the model does not reason, or nobody wants its reasoning apart."""
     is_opened: bool = False
     """Whether the prompt ends inside the reasoning."""
+    is_begun: bool = False
+    """Whether that has said something in the prompt."""
     opening: str = "assistant"
     """In the harmony format, what the prompt ends with behind its last beginning of a message."""
     splits: bool = True
@@ -41,12 +43,19 @@ class AnswerFormat:
         markers += [self.reasoning.open, self.reasoning.close] if self.reasoning else []
         return any(marker in self.marks.special_ids for marker in markers)
 
-    def behind(self, prompt_token_ids: Sequence[int], tokenizer: ChatTokenizer, *, splits: bool) -> AnswerFormat:
-        """Return the format of the answer to a prompt; without splits, reasoning is content like everything else."""
+    def behind(
+        self, prompt_token_ids: Sequence[int], tokenizer: ChatTokenizer, *, splits: bool, begun: str = ""
+    ) -> AnswerFormat:
+        """Return the format of the answer to a prompt, which ends with begun where that is part of the answer.
+
+        Without splits, reasoning is content like everything else.
+        """
         if self.is_harmony:
             return replace(self, opening=self._opening(prompt_token_ids, tokenizer), splits=splits)
         if self.reasoning is None or not splits:
             return replace(self, reasoning=None)
+        if is_left_open(self.reasoning, begun):
+            return replace(self, is_opened=True, is_begun=not begun.rstrip().endswith(self.reasoning.open))
         return replace(self, is_opened=is_opened(self.reasoning, prompt_token_ids, tokenizer))
 
     def _opening(self, prompt_token_ids: Sequence[int], tokenizer: ChatTokenizer) -> str:

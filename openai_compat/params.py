@@ -56,6 +56,8 @@ def to_sampling_params(
 ) -> list[SamplingParams]:
     """Return one SamplingParams per choice; all of them share the prediction, given as token ids.
 
+    The first alone scores the prompt, which is that of all.
+
     answer_format is how the model writes tool calls; end_token_ids end the text besides what the request says.
 
     Choice 0 has the request's seed, every other one a seed derived from it, so that the same request gives the same
@@ -72,10 +74,11 @@ def to_sampling_params(
             first = _completion_params(request, info)
     ends = (*end_token_ids, *answer_format.end_token_ids)
     first = replace(first, stop_token_ids=(*first.stop_token_ids, *ends))
-    return [
+    params = [
         replace(first, seed=choice_seed(first.seed, index), prediction=prediction)
         for index in range(_num_generated(request))
     ]
+    return [params[0], *(replace(one, prompt_logprobs=None) for one in params[1:])]
 
 
 def choice_seed(seed: int | None, index: int) -> int | None:

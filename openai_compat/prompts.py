@@ -88,6 +88,13 @@ def _custom_tool(tool: CustomTool) -> dict[str, Any]:
     return {"type": "function", "function": {**described, "parameters": custom_parameters(tool)}}
 
 
+def begun_answer(request: ChatCompletionRequest) -> str:
+    """Return the beginning of the answer that a request's last message is, empty where it is none."""
+    _, continues = _ending(request)
+    last = request.messages[-1]
+    return _text(last.content, "") if continues and isinstance(last, AssistantMessage) else ""
+
+
 def encode_prediction(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> tuple[int, ...]:
     """Return the ids of the predicted answer, empty where nothing is predicted."""
     if request.prediction is None:

@@ -42,6 +42,12 @@ def is_opened(tags: ReasoningTags, prompt_token_ids: Sequence[int], tokenizer: C
     return tail.decode("utf-8", "replace").rstrip().endswith(tags.open)
 
 
+def is_left_open(tags: ReasoningTags, begun: str) -> bool:
+    """Return whether an answer that somebody has begun ends inside the reasoning."""
+    text = begun.lstrip()
+    return text.startswith(tags.open) and tags.close not in text
+
+
 class _State(Enum):
     BEGINNING = auto()
     REASONING = auto()
@@ -53,13 +59,13 @@ class ReasoningParser:
     """Push parser: reasoning first, if there is any, and then the answer, as text.
 
     The result does not depend on where the text was cut, adjacent pieces of a kind aside. White space around the
-    reasoning is layout.
+    reasoning is layout, unless somebody has begun the reasoning, which then goes on.
     """
 
-    def __init__(self, tags: ReasoningTags, *, is_open: bool) -> None:
+    def __init__(self, tags: ReasoningTags, *, is_open: bool, is_begun: bool = False) -> None:
         self._tags = tags
         self._state = _State.REASONING if is_open else _State.BEGINNING
-        self._is_begun = False  # whether the reasoning has said anything
+        self._is_begun = is_begun  # whether the reasoning has said anything
         self._text = ""
 
     def feed(self, text: str, *, is_last: bool = False) -> list[Reasoning | str]:

@@ -13,9 +13,11 @@ from helix import Grammar, InvalidRequestError, SamplingParams
 from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
 from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
+from openai_compat.prompts import begun_answer
 from openai_compat.responses.answer import Answer, fresh_id
 from openai_compat.responses.tally import Tally
 from openai_compat.responses_api.store import ResponseStore
+from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.served_models import ServedModels
 from openai_compat.tool_calls.choice import ToolUse
@@ -59,10 +61,11 @@ class Service:
             except InvalidRequestError as error:
                 raise InvalidRequestError(str(error).replace("grammar ", f"{param} ", 1), param=param) from None
 
-    def answer_format_behind(self, prompt: Sequence[int], separate_reasoning: bool | None = None) -> AnswerFormat:
+    def answer_format_behind(self, prompt: Sequence[int], request: ChatCompletionRequest) -> AnswerFormat:
         """Return how the answer to a prompt is to be read, with the server's setting where the request has none."""
-        splits = self.config.separate_reasoning if separate_reasoning is None else separate_reasoning
-        return self.answer_format.behind(prompt, self.engine.tokenizer, splits=splits)
+        asked = request.separate_reasoning
+        splits = self.config.separate_reasoning if asked is None else asked
+        return self.answer_format.behind(prompt, self.engine.tokenizer, splits=splits, begun=begun_answer(request))
 
     def answer(
         self,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from helix import FinishReason, RequestOutput
+from helix import FinishReason, RequestOutput, TokenLogprob
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.echo import Echo
 from openai_compat.responses.answer import Answer
@@ -28,6 +29,8 @@ async def completion(
         for index, output in await outputs.take():
             answer.tally.add(index, output)
             choices[index].collect(output)
+        for choice in choices:
+            choice.collect_held()
     return Completion(
         **_identity(answer),
         choices=_best(choices, n=request.n or 1, best_of=request.best_of or request.n or 1),
@@ -50,6 +53,7 @@ async def completion_chunks(
             for index, output in taken:
                 answer.tally.add(index, output)
             pieces = [piece for index, output in taken for piece in choices[index].pieces(output)]
+            pieces += [piece for choice in choices for piece in choice.held_pieces()]
             for number, piece in enumerate(pieces):
                 is_last = outputs.is_finished and not answer.includes_usage and number == len(pieces) - 1
                 helix = answer.tally.report() if is_last else UNSET
@@ -72,8 +76,9 @@ def _choices(
     answer: Answer, outputs: ChoiceOutputs, request: CompletionRequest, echoes: Sequence[Echo]
 ) -> list[_Choice]:
     per_prompt = outputs.num_choices // len(echoes) if echoes else 1
+    echoed = [_Echoed(echo, waits=request.logprobs is not None) for echo in echoes]
     return [
-        _Choice(answer, request, index, echoes[index // per_prompt] if echoes else None)
+        _Choice(answer, request, index, echoed[index // per_prompt] if echoes else None)
         for index in range(outputs.num_choices)
     ]
 
@@ -89,14 +94,26 @@ def _best(choices: Sequence[_Choice], *, n: int, best_of: int) -> list[Completio
     return shown
 
 
+@dataclass(slots=True)
+class _Echoed:
+    """A prompt in front of its choices, the first of which scores it for all of them."""
+
+    echo: Echo
+    waits: bool
+    """Whether nothing can be shown without the scores."""
+    scores: Sequence[TokenLogprob] | None = None
+
+
 class _Choice:
     """One choice on its way from outputs to text."""
 
-    def __init__(self, answer: Answer, request: CompletionRequest, index: int, echo: Echo | None) -> None:
+    def __init__(self, answer: Answer, request: CompletionRequest, index: int, echoed: _Echoed | None) -> None:
         self._answer = answer
         self._index = index
-        self._echo = echo
-        self._pending_echo = "" if echo is None else echo.text
+        self._echoed = echoed
+        self._is_scored = False  # whether the prompt's scores were shown
+        self._held: list[RequestOutput] = []  # until the prompt is scored
+        self._pending_echo = "" if echoed is None else echoed.echo.text
         self._logprobs = CompletionLogprobsBuilder(answer.tokenizer, skips_special=answer.params.skip_special_tokens)
         self._wants_logprobs = request.logprobs is not None
         self._sum_logprobs, self._num_logprobs = 0.0, 0
@@ -115,7 +132,14 @@ class _Choice:
         for entry in output.logprobs or ():
             self._sum_logprobs += max(entry.logprob, LOWEST_LOGPROB)
             self._num_logprobs += 1
-        for piece in self.pieces(output):
+        self._extend(self.pieces(output))
+
+    def collect_held(self) -> None:
+        """Take what was held back, as soon as the prompt is scored."""
+        self._extend(self.held_pieces())
+
+    def _extend(self, pieces: Sequence[CompletionChoice]) -> None:
+        for piece in pieces:
             self.whole.text += piece.text
             self.whole.finish_reason = piece.finish_reason
             if self.whole.logprobs is not None and piece.logprobs is not None:
@@ -123,6 +147,19 @@ class _Choice:
 
     def pieces(self, output: RequestOutput) -> list[CompletionChoice]:
         """Return what one output adds to a stream: text, and at last finish_reason alone."""
+        if self._echoed is not None and output.prompt_logprobs is not None:
+            self._echoed.scores = output.prompt_logprobs
+        self._held.append(output)
+        return self.held_pieces()
+
+    def held_pieces(self) -> list[CompletionChoice]:
+        """Return what can be shown of what has come."""
+        if self._echoed is not None and self._echoed.waits and self._echoed.scores is None:
+            return []
+        held, self._held = self._held, []
+        return [piece for output in held for piece in self._pieces(output)]
+
+    def _pieces(self, output: RequestOutput) -> list[CompletionChoice]:
         pieces: list[CompletionChoice] = []
         logprobs = self._built(output) if self._wants_logprobs else None
         text = self._pending_echo + output.text
@@ -140,11 +177,11 @@ class _Choice:
         With an echo they cover every token that was computed, the one that ended the text too: clients that score
         prompts count on as many entries as there are tokens.
         """
-        if self._echo is None:
+        if self._echoed is None:
             entries = shown_logprobs(output, self._answer.params, self._answer.tokenizer)
             return self._logprobs.build(entries) if entries else None
         built = CompletionLogprobs()
-        if output.prompt_logprobs is not None:
-            built = self._logprobs.echo(self._echo, output.prompt_logprobs)
+        if self._echoed.scores is not None and not self._is_scored:
+            built, self._is_scored = self._logprobs.echo(self._echoed.echo, self._echoed.scores), True
         built.extend(self._logprobs.build(output.logprobs or ()))
         return built if built.tokens else None

@@ -22,7 +22,7 @@ class AnswerReader:
         self._counter: ReasoningCounter | None = None
         tags, is_opened = answer.answer_format.reasoning, answer.answer_format.is_opened
         if tags is not None:
-            self._reasoning = ReasoningParser(tags, is_open=is_opened)
+            self._reasoning = ReasoningParser(tags, is_open=is_opened, is_begun=answer.answer_format.is_begun)
             self._counter = ReasoningCounter(tags, answer.tokenizer, is_open=is_opened)
         tools = () if answer.tools is None else answer.tools.tools
         self._channels: HarmonyParser | None = None

@@ -38,7 +38,7 @@ class ChatController(Controller):
         prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer)
         with named_as_sent(body):
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
-            answer_format = service.answer_format_behind(prompts[0], body.separate_reasoning)
+            answer_format = service.answer_format_behind(prompts[0], body)
             params = await asyncio.to_thread(
                 to_sampling_params, body, engine.info, prediction=prediction, answer_format=answer_format
             )

@@ -54,7 +54,7 @@ class ResponsesController(Controller):
         chat = to_chat_request(body, [*before, *items])
         with named_as_sent_to_responses(), named_as_sent(chat):
             prompts = [await asyncio.to_thread(_render, body, chat, engine)]
-            answer_format = service.answer_format_behind(prompts[0], body.separate_reasoning)
+            answer_format = service.answer_format_behind(prompts[0], chat)
             params = await asyncio.to_thread(to_sampling_params, chat, engine.info, answer_format=answer_format)
             await service.compile_grammar(params[0], tool_grammars(chat))
             answer = service.answer(

@@ -129,6 +129,7 @@ def test_logprobs_are_a_switch_and_a_number_in_chat_and_a_number_in_completions(
 
 def test_an_echo_has_the_logprobs_of_the_prompt_too() -> None:
     assert complete(echo=True, logprobs=2) == [SamplingParams(max_tokens=16, logprobs=2, prompt_logprobs=2)]
+    assert [one.prompt_logprobs for one in complete(echo=True, logprobs=2, n=3)] == [2, None, None]
     assert complete(echo=True) == complete() == [SamplingParams(max_tokens=16)]
 
 

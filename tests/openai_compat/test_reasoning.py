@@ -9,6 +9,7 @@ from openai_compat.reasoning import (
     Reasoning,
     ReasoningCounter,
     ReasoningParser,
+    is_left_open,
     is_opened,
     reasoning_tags_of,
 )
@@ -74,6 +75,13 @@ def test_a_prompt_may_open_the_reasoning() -> None:
     tokenizer = ByteTokenizer()
     for prompt, opened in (("user: hi\nassistant: <think>\n", True), ("<think>\n\n</think>\n\n", False), ("hi", False)):
         assert is_opened(THINK, tokenizer.encode(prompt), tokenizer) == opened
+
+
+def test_a_thought_that_somebody_has_begun_goes_on() -> None:
+    assert is_left_open(THINK, "<think>So") and is_left_open(THINK, "\n<think>")
+    assert not any(is_left_open(THINK, begun) for begun in ("<think>a</think>b", "a <think>", ""))
+    parser = ReasoningParser(THINK, is_open=True, is_begun=True)
+    assert parser.feed(" it is</think>\nYes", is_last=True) == [Reasoning(" it is"), "Yes"]
 
 
 def test_templates_tell_whether_there_are_tags() -> None:

@@ -619,3 +619,21 @@ def test_a_traced_stream_tells_for_every_token_who_guessed_it(server: Server[Fak
 def test_without_a_trace_nothing_is_told_of_steps(server: Server[FakeEngine]) -> None:
     assert "speculation_trace" not in server.chat(stream=True).text + server.chat().text
     assert not any(params.reports_steps for params in server.engine.params)
+
+
+@pytest.mark.parametrize(
+    ("begun", "thought", "content"),
+    [
+        ("<think>So", " it is", "Yes"),
+        ("<think>a</think>So", None, " it is</think>Yes"),
+        ("So", None, " it is</think>Yes"),
+    ],
+)
+def test_a_message_that_ends_inside_a_thought_is_gone_on_with_there(
+    serve: Serve, begun: str, thought: str | None, content: str
+) -> None:
+    engine = FakeEngine(lambda prompt, params: " it is</think>Yes")
+    engine.tokenizer = ThinkTokenizer()
+    messages = [{"role": "user", "content": "What is <think>?"}, {"role": "assistant", "content": begun}]
+    message = serve(engine).chat(messages=messages).json()["choices"][0]["message"]
+    assert (message.get("reasoning_content"), message["content"]) == (thought, content)

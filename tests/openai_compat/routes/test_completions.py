@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -204,3 +205,39 @@ def test_a_model_that_learned_it_fills_the_middle(serve: Callable[..., Server[Fa
     assert {CoderTokenizer.MARKS["<|fim_middle|>"], CoderTokenizer.MARKS["<|endoftext|>"]} <= set(
         engine.params[0].stop_token_ids
     )
+
+
+@pytest.mark.parametrize("fields", [{"n": 3}, {"best_of": 3, "n": 2}, {"n": 3, "stream": True}])
+def test_a_prompt_of_several_choices_is_scored_once_and_told_with_each(
+    server: Server[FakeEngine], fields: dict[str, Any]
+) -> None:
+    """The first choice, which brings the scores, comes last."""
+    one = server.complete(echo=True, logprobs=2, prompt=["hey"]).json()["choices"][0]
+    server.engine.reset()
+    engine = server.engine
+    play = engine._play
+
+    async def late(request_id: str, prompt: Any, params: Any, reply: str) -> Any:
+        if params.prompt_logprobs is not None:
+            await asyncio.sleep(0.05)
+        async for output in play(request_id, prompt, params, reply):
+            yield output
+
+    engine._play = late  # type: ignore[method-assign]
+    try:
+        response = server.complete(echo=True, logprobs=2, prompt=["hey"], **fields)
+    finally:
+        del engine._play
+    assert [params.prompt_logprobs for params in engine.params] == [2, None, None]
+    if "stream" in fields:
+        frames = [json.loads(line.removeprefix("data: ")) for line in response.text.split("\n\n") if "choices" in line]
+        told = [
+            [frame["choices"][0] for frame in frames if frame["choices"][0]["index"] == index] for index in range(3)
+        ]
+        for chunks in told:
+            assert "".join(chunk["text"] for chunk in chunks) == one["text"]
+            logprobs = [entry for chunk in chunks if chunk["logprobs"] for entry in chunk["logprobs"]["token_logprobs"]]
+            assert logprobs == one["logprobs"]["token_logprobs"] and chunks[-1]["finish_reason"] == "stop"
+        return
+    choices = response.json()["choices"]
+    assert [choice | {"index": 0} for choice in choices] == [one] * fields["n"]
