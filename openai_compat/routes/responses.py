@@ -89,8 +89,10 @@ class ResponsesController(Controller):
         self, response_id: str, request: Request[Any, Any, Any], service: ServiceDependency
     ) -> Response[Any]:
         """Return a response that was kept, as it was answered."""
-        if read_query(request, RetrieveQuery).stream:
-            raise UnsupportedParameter("stream", "The events of a response are not kept: stream is not supported.")
+        query = read_query(request, RetrieveQuery)
+        if query.stream or query.starting_after is not None:
+            asked = "stream" if query.stream else "starting_after"
+            raise UnsupportedParameter(asked, f"The events of a response are not kept: {asked} is not supported.")
         return json_response((await _own(request, service).turn(response_id)).response)
 
     @delete("/{response_id:str}", status_code=HTTP_200_OK)

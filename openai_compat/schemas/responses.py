@@ -208,6 +208,8 @@ class RetrieveQuery(Struct, kw_only=True):
 
     stream: bool = False
     """Replaying events is refused."""
+    starting_after: int | None = None
+    """The same: events are not kept."""
 
 
 class InputItemsQuery(Struct, kw_only=True):

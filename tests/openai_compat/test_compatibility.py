@@ -99,6 +99,10 @@ def document() -> str:
         "does one that is missing where it is required. A field that is not in the table is ignored,",
         "and named in the response header `x-helix-ignored-fields`. Null is the default of every field but one.",
         "",
+        "Responses are made while the client waits: `background` is refused, and so is replaying the events of a kept",
+        "response (`stream` and `starting_after` of GET). `/v1/responses/compact` does not exist. Reasoning is told in",
+        "the clear and taken back so: `reasoning.encrypted_content` may be included, and adds nothing.",
+        "",
         "| Endpoint | Field | Status | Test |",
         "| --- | --- | --- | --- |",
     ]

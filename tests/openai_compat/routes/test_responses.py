@@ -509,8 +509,9 @@ def test_a_kept_response_is_retrieved_as_it_was_answered(server: Server[FakeEngi
     response = server.http.get(f"/v1/responses/{made['id']}")
     assert (response.status_code, response.json()) == (200, made)
     assert server.openai.responses.retrieve(made["id"]).output_text == "You said: hi"
-    error = server.http.get(f"/v1/responses/{made['id']}?stream=true").json()["error"]
-    assert (error["param"], error["code"]) == ("stream", "unsupported_parameter")
+    for query, param in (("stream=true&starting_after=3", "stream"), ("starting_after=3", "starting_after")):
+        error = server.http.get(f"/v1/responses/{made['id']}?{query}").json()["error"]
+        assert (error["param"], error["code"]) == (param, "unsupported_parameter")
 
 
 def test_input_items_are_listed_in_pages(server: Server[FakeEngine]) -> None:
