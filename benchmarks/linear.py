@@ -1,6 +1,6 @@
 """How long does one linear layer take, by route and number of rows?
 
-    python -m benchmarks.linear [--shapes 2048x5632,...] [--rows 1,2,...] [--samples 15] [--threads 1]
+    python -m benchmarks.linear [--shapes 2048x5632,...] [--rows 1,2,...] [--routes kernel] [--samples 15] [--threads 1]
 
 Routes take turns sample by sample and are compared within each turn, because a shared machine changes from minute to
 minute: `time` is the thread's own processor time, the columns of ratios are medians over turns. Each route has several
@@ -22,7 +22,9 @@ import torch
 from torch import Tensor
 
 from helix.kernels.linear import load_linear_kernel
+from helix.kernels.quantized import WEIGHT_FORMATS, load_quantized_kernel
 from helix.model.layout import Route, choose_route
+from helix.model.quantization import QuantizedRoute
 
 SHAPES = "2048x5632,5632x2048,2048x2048,2048x32000,384x1024,384x4096"
 ROWS = "1,2,3,4,5,8,9,16,128,512"
@@ -30,10 +32,14 @@ _COLD_BYTES = 64 * 2**20
 """Weights of one route together: more than a cache holds."""
 
 
-def routes(weight_dtype: torch.dtype) -> dict[str, Route]:
+def routes(weight_dtype: torch.dtype) -> dict[str, Route | QuantizedRoute]:
     """Every route that works here for a checkpoint of a format."""
-    found: dict[str, Route] = {}
     kernel = load_linear_kernel()
+    found: dict[str, Route | QuantizedRoute] = {
+        f"kernel {_name(weight_dtype)}": Route("kernel", weight_dtype, torch.float32, "", kernel)
+    }
+    for name in WEIGHT_FORMATS:
+        found[f"kernel {name}"] = QuantizedRoute(load_quantized_kernel(name), torch.float32)
     for dtype in dict.fromkeys((weight_dtype, torch.float32)):
         found[f"kernel {_name(dtype)}"] = Route("kernel", dtype, torch.float32, "", kernel)
         library = choose_route(dtype, dtype, use_kernels=False)
@@ -43,10 +49,15 @@ def routes(weight_dtype: torch.dtype) -> dict[str, Route]:
     return found
 
 
-def calls(route: Route, out_features: int, in_features: int, num_rows: int) -> Callable[[], Tensor]:
+def calls(route: Route | QuantizedRoute, out_features: int, in_features: int, num_rows: int) -> Callable[[], Tensor]:
     """A call that multiplies by the next of several packed weights."""
-    weight = torch.randn(out_features, in_features, dtype=route.weight_dtype)
-    num_copies = 1 + _COLD_BYTES // (weight.numel() * route.weight_dtype.itemsize)
+    weight = torch.randn(out_features, in_features)
+    if isinstance(route, Route):
+        weight = weight.to(route.weight_dtype)
+        num_bytes = weight.numel() * weight.element_size()
+    else:
+        num_bytes = 4 * route.pack(weight).numel()
+    num_copies = 1 + _COLD_BYTES // num_bytes
     copies = itertools.cycle([route.pack(weight.clone()) for _ in range(num_copies)])
     x = torch.randn(num_rows, in_features, dtype=route.activation_dtype)
     return lambda: route.multiply(x, next(copies), None, out_features)
@@ -81,7 +92,9 @@ def rounds(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             in_features, out_features = map(int, shape.split("x"))
             for num_rows in map(int, arguments.rows.split(",")):
                 functions = {
-                    name: calls(route, out_features, in_features, num_rows) for name, route in available.items()
+                    name: calls(route, out_features, in_features, num_rows)
+                    for name, route in available.items()
+                    if arguments.routes in name
                 }
                 num_samples = arguments.samples if num_rows < 64 else max(3, arguments.samples // 4)
                 yield {"shape": shape, "rows": num_rows, "routes": measure(functions, num_samples, clock)}
@@ -92,6 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", default=SHAPES, help="in_features x out_features, comma separated")
     parser.add_argument("--rows", default=ROWS)
+    parser.add_argument("--routes", default="", help="part of their names, if not all")
     parser.add_argument("--samples", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

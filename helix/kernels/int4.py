@@ -30,8 +30,9 @@ def pack_weight(
     ):
         wide = F.pad(part.float(), (0, -in_features % GROUP, 0, -len(part) % BLOCK)).contiguous()
         scales, nibbles = _quantize(wide.view(-1, BLOCK, num_groups, GROUP))
-        low, high = nibbles.view(-1, BLOCK, num_groups, _NUM_PAIRS, 2, QUAD).unbind(-2)
-        words = (low | high << 4).view(torch.int32).squeeze(-1)
+        # As 32-bit words, in which no nibble reaches into the next byte.
+        low, high = nibbles.view(torch.int32).view(-1, BLOCK, num_groups, _NUM_PAIRS, 2).unbind(-1)
+        words = low | high << 4
         block[..., :_SCALE_WORDS] = (
             scales.transpose(1, 2).flatten().view(torch.int32).view(-1, num_groups, _SCALE_WORDS)
         )
@@ -46,7 +47,8 @@ def _quantize(
 
     The number of the largest magnitude becomes -8, whatever its sign: so all sixteen steps are used.
     """
-    largest = groups.gather(-1, groups.abs().argmax(-1, keepdim=True))
+    low, high = torch.aminmax(groups, dim=-1, keepdim=True)
+    largest = torch.where(high > -low, high, low)
     scales = (largest / -8).bfloat16()
     inverse = torch.where(scales == 0, 0.0, 1 / scales.float())
     return scales.squeeze(-1), (groups * inverse).round_().add_(8).clamp_(0, 15).to(torch.uint8)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 BLOCK = 16
 QUAD = 4
-NUM_BLOCKS_AT_ONCE = 64
-"""While a weight is packed, so much of it is held in float32."""
+NUM_BLOCKS_AT_ONCE = 16
+"""While a weight is packed, so much of it is held in float32: little enough for a cache."""
 
 
 def pack_weight(
