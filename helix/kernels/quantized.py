@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from helix.kernels import int4, int8
-from helix.kernels.build import KernelBuildError, Variant
+from helix.kernels.build import KernelBuildError, Variant, supported_variants
 from helix.kernels.linear import load_linear_kernel
 
 FormatName = Literal["int8", "int4"]
@@ -71,7 +71,7 @@ class QuantizedLinearKernel:
 
 
 def load_quantized_kernel(name: FormatName, *, variants: list[Variant] | None = None) -> QuantizedLinearKernel:
-    """Return the operator of the variant that multiplies unquantised weights; safe to call from any thread.
+    """Return the operator of the first variant that is right here; safe to call from any thread.
 
     Args:
         name: The format of the weights.
@@ -80,7 +80,13 @@ def load_quantized_kernel(name: FormatName, *, variants: list[Variant] | None = 
     Raises:
         KernelBuildError: None compiles, loads and computes correctly here.
     """
-    return _load(load_linear_kernel(variants=variants).variant, name)
+    failures = []
+    for variant in supported_variants() if variants is None else variants:
+        try:
+            return _load(load_linear_kernel(variants=[variant]).variant, name)
+        except KernelBuildError as error:
+            failures.append(str(error))
+    raise KernelBuildError("; ".join(dict.fromkeys(failures)) or "no variant fits this CPU")
 
 
 @cache

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from helix.kernels import int4
+from helix.kernels import int4, quantized
 from helix.kernels.build import KernelBuildError, supported_variants
 from helix.kernels.quantized import (
     MAX_IN_FEATURES,
@@ -185,6 +185,23 @@ def test_refuses_what_does_not_fit(kernel: QuantizedLinearKernel) -> None:
         kernel(random(1, 80), packed, random(21), 20)
     with pytest.raises(RuntimeError, match="overflow"):
         kernel(torch.zeros(1, MAX_IN_FEATURES + 1), packed, None, 20)
+
+
+def test_a_variant_that_is_wrong_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *others = supported_variants()
+    if not others:
+        pytest.skip("there is one variant here")
+    load("int8", others[0].name)
+
+    def load_right(variant: str, name: FormatName) -> QuantizedLinearKernel:
+        if variant == first.name:
+            raise KernelBuildError("wrong results")
+        return load(name, variant)
+
+    monkeypatch.setattr(quantized, "_load", load_right)
+    assert load_quantized_kernel("int8").variant == others[0].name
+    with pytest.raises(KernelBuildError, match="wrong results"):
+        load_quantized_kernel("int8", variants=[first])
 
 
 def test_has_a_fake_implementation(kernel: QuantizedLinearKernel) -> None:
