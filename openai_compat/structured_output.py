@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from helix import Grammar
 from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
+from openai_compat.closed_schema import closed_schema
 from openai_compat.errors import InvalidParameter, UnsupportedParameter
 from openai_compat.schemas.chat import ChatCompletionRequest, ResponseFormat
 from openai_compat.schemas.sampling import SamplingFields
@@ -121,4 +122,4 @@ def _of_response_format(response_format: ResponseFormat) -> Grammar:
     if described is None or described.schema is UNSET:
         missing = "response_format.json_schema" + ("" if described is None else ".schema")
         raise InvalidParameter(missing, f"Missing required parameter: '{missing}'.")
-    return Grammar.json_schema(described.schema)
+    return Grammar.json_schema(closed_schema(described.schema))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from helix import Grammar
+from openai_compat.closed_schema import closed_schema
 from openai_compat.errors import InvalidParameter
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.tools import (
@@ -23,8 +24,6 @@ CUSTOM_INPUT = "input"
 """Custom tools are shown to the model as functions of this one parameter, since templates know nothing else."""
 NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 """What a function without parameters takes."""
-_PLAIN_KEYWORDS = {"type", "properties", "required", "title", "description", "$defs", "definitions", "$schema", "$id"}
-"""Those of an object that is described by its properties alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +176,7 @@ def _custom(tool: CustomTool, param: str) -> CallableTool:
 
 
 def _callable(function: FunctionDefinition, param: str) -> CallableTool:
-    parameters = _closed(function.parameters or NO_PARAMETERS)
+    parameters = closed_schema(function.parameters or NO_PARAMETERS)
     if parameters.setdefault("type", "object") != "object":
         raise InvalidParameter(
             f"{param}.parameters", f"{param}.parameters must be the schema of an object: its type is not 'object'."
@@ -188,19 +187,6 @@ def _callable(function: FunctionDefinition, param: str) -> CallableTool:
         is_strict=function.strict is True,
         param=f"{param}.parameters",
     )
-
-
-def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of a function's arguments, where it says nothing else without others than it declares.
-
-    A JSON schema allows any property it does not mention, but a function that is called with one fails: clients that
-    leave additionalProperties out expect none.
-    """
-    declared, required = parameters.get("properties"), parameters.get("required", [])
-    if not isinstance(declared, Mapping) or not isinstance(required, list) or parameters.keys() - _PLAIN_KEYWORDS:
-        return dict(parameters)
-    is_all_of_it = all(name in declared for name in required)
-    return {**parameters, "additionalProperties": False} if is_all_of_it else dict(parameters)
 
 
 def _chosen(choice: FunctionChoice | CustomChoice, offered: tuple[CallableTool, ...]) -> CallableTool:

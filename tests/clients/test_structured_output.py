@@ -70,7 +70,7 @@ def test_speculation_changes_no_text_and_what_is_forced_is_drafted(server: Serve
         texts.add(answer.choices[0].message.content)
         drafted |= answer.helix["speculation"]["by_proposer"]
     assert len(texts) == 1
-    assert drafted["grammar"]["drafted"] == drafted["grammar"]["accepted"] > 10
+    assert drafted["grammar"]["drafted"] == drafted["grammar"]["accepted"] > 5
 
 
 def test_choices_are_each_in_form(server: Server[AsyncEngine]) -> None:

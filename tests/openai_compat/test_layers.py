@@ -9,7 +9,7 @@ import openai_compat
 
 # A module may import from its own layer and those before it.
 LAYERS = [
-    {"schemas", "config", "engine", "held_back", "options", "version"},
+    {"schemas", "config", "engine", "held_back", "options", "version", "closed_schema"},
     {"errors", "tool_calls", "reasoning"},
     {"answer_format"},
     {

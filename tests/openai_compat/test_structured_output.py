@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 
 from helix import Grammar, InvalidRequestError
 from openai_compat.answer_format import AnswerFormat
+from openai_compat.closed_schema import closed_schema
 from openai_compat.errors import ApiError, UnsupportedParameter
 from openai_compat.reasoning import THINK
 from openai_compat.schemas.chat import ChatCompletionRequest
@@ -35,7 +37,10 @@ def schema_format(**fields: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("strict", [{}, {"strict": True}, {"strict": False}, {"strict": None}, {"description": "d"}])
 def test_a_schema_holds_strict_or_not(strict: dict[str, Any]) -> None:
-    assert grammar_of(chat(response_format=schema_format(**strict))) == Grammar.json_schema(SCHEMA)
+    """And what it does not mention is left out, as clients expect that leave additionalProperties out."""
+    expected = Grammar.json_schema(closed_schema(SCHEMA))
+    assert grammar_of(chat(response_format=schema_format(**strict))) == expected
+    assert json.loads(expected.text)["additionalProperties"] is False
 
 
 @pytest.mark.parametrize(

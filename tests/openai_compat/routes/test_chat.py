@@ -471,7 +471,7 @@ def test_a_grammar_is_compiled_before_the_request_runs(server: Server[FakeEngine
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     assert server.chat(response_format=wanted, n=2).status_code == 200
     (grammar,) = server.engine.compiled
-    assert json.loads(grammar.text) == schema
+    assert json.loads(grammar.text) == schema | {"additionalProperties": False}
     assert [params.grammar for params in server.engine.params] == [grammar] * 2
 
 
