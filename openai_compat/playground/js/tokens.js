@@ -7,7 +7,9 @@ import { SOURCES } from "./trace.js";
 export function Tokens({ trace, showRejected = true }) {
   return html`<div class="tokens">
     ${trace.pieces.map((piece) => {
-      if (piece.kind === "special") return html`<span class="ending" title=${`token ${piece.id}`}>${piece.name}</span>`;
+      if (piece.kind === "special") {
+        return html`<span class="ending" data-source=${piece.source} title=${`${SOURCES[piece.source]}, token ${piece.id}`}>${piece.name}</span>`;
+      }
       if (piece.kind === "rejected") {
         return showRejected
           ? html`<del class="rejected" data-source=${piece.source} title=${`${SOURCES[piece.source]}: rejected in pass ${piece.step + 1}`}>${piece.text}</del>`
