@@ -179,7 +179,8 @@ def test_stop_stops_the_engine(visit: Callable[..., Visit], server: Server[Async
     page.get_by_label("Message").fill("Write a poem without end.")
     page.evaluate(  # so that it would go on for long
         """() => { const send = window.fetch; window.fetch = (path, options) => {
-            if (options?.body) options.body = JSON.stringify({...JSON.parse(options.body), ignore_eos: true});
+            const slow = {ignore_eos: true, speculation: {depth: 0}};
+            if (options?.body) options.body = JSON.stringify({...JSON.parse(options.body), ...slow});
             return send(path, options);
         }; }"""
     )
