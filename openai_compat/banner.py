@@ -44,6 +44,7 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
         "sampling": _sampling(info.default_sampling_params),
         "API key": "required" if config.api_key else "none",
         "listening on": url,
+        "to see it": f"{url.removesuffix('/v1')} in a browser",
     }
     key_header = ' \\\n    -H "Authorization: Bearer $HELIX_API_KEY"' if config.api_key else ""
     key = "YOUR_KEY" if config.api_key else "none"

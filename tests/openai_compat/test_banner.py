@@ -33,6 +33,7 @@ def test_it_says_what_runs_and_where() -> None:
         "4,096 tokens",
         "depth 4",
         "http://127.0.0.1:1234/v1",
+        "http://127.0.0.1:1234 in a browser",
         "1.2 M parameters",
     ):
         assert fact in text
