@@ -45,11 +45,13 @@ class LinearKernel:
         out_features: int,
     ) -> Tensor:
         """Multiply as `F.linear` does, summing in float32; returns [..., out_features] in the dtype of x."""
-        if x.dtype is torch.float32:
-            y: Tensor = self.operator(x, packed, bias, out_features)
-            return y
-        wide: Tensor = self.operator(x.float(), packed, bias, out_features)
-        return wide.to(x.dtype)
+        return multiply_wide(self.operator, x, packed, bias, out_features)
+
+
+def multiply_wide(operator: Any, x: Tensor, packed: Tensor, bias: Tensor | None, out_features: int) -> Tensor:
+    """Call an operator, which takes and gives float32, for x of any float format; returns the dtype of x."""
+    y: Tensor = operator(x.float(), packed, bias, out_features)  # float() of float32 is x itself, and so is to()
+    return y.to(x.dtype)
 
 
 def load_linear_kernel(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from helix.kernels import int4, int8
 from helix.kernels.build import KernelBuildError, Variant, supported_variants
-from helix.kernels.linear import load_linear_kernel
+from helix.kernels.linear import load_linear_kernel, multiply_wide
 
 FormatName = Literal["int8", "int4"]
 MAX_IN_FEATURES = 2**17
@@ -63,11 +63,7 @@ class QuantizedLinearKernel:
         out_features: int,
     ) -> Tensor:
         """Multiply as `F.linear` does; returns [..., out_features] in the dtype of x."""
-        if x.dtype is torch.float32:
-            y: Tensor = self.operator(x, packed, bias, out_features)
-            return y
-        wide: Tensor = self.operator(x.float(), packed, bias, out_features)
-        return wide.to(x.dtype)
+        return multiply_wide(self.operator, x, packed, bias, out_features)
 
 
 def load_quantized_kernel(name: FormatName, *, variants: list[Variant] | None = None) -> QuantizedLinearKernel:
