@@ -20,6 +20,7 @@ from openai_compat.errors import on_error
 from openai_compat.metrics import metrics_registry
 from openai_compat.openapi.document import openapi_config
 from openai_compat.request_ids import add_headers, note_start
+from openai_compat.responses_api.background import BackgroundResponses
 from openai_compat.responses_api.store import ResponseStore
 from openai_compat.routes.chat import ChatController
 from openai_compat.routes.completions import CompletionsController
@@ -53,6 +54,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
         models=ServedModels(engine.info, config.served_model_name),
         config=config,
         responses=store,
+        background=BackgroundResponses(config.max_requests_per_key if config.api_key else None),
         answer_format=answer_format_of(engine.tokenizer),
     )
 
@@ -64,6 +66,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
         try:
             yield
         finally:
+            await service.background.close()
             await asyncio.to_thread(engine.shutdown)
             store.close()
 

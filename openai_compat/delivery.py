@@ -28,11 +28,11 @@ def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *
 
 def event_stream(
     chunks: AsyncIterator[msgspec.Struct | None],
-    outputs: ChoiceOutputs,
+    outputs: ChoiceOutputs | None,
     headers: dict[str, str],
     encode: Callable[[AsyncIterator[msgspec.Struct | None]], AsyncIterator[bytes]] = sse.encode_events,
 ) -> Response[Any]:
-    """Return chunks as server-sent events.
+    """Return chunks as server-sent events; without outputs the work goes on when the client leaves.
 
     The background task closes outputs of a stream whose client left before its first event was asked for: a generator
     that never started has no finally.
@@ -41,7 +41,7 @@ def event_stream(
         encode(chunks),
         headers={**headers, **sse.HEADERS},
         media_type="text/event-stream",
-        background=BackgroundTask(_close, outputs),
+        background=None if outputs is None else BackgroundTask(_close, outputs),
     )
 
 

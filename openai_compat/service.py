@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import UNSET, UnsetType
 
@@ -16,6 +16,7 @@ from openai_compat.engine import Engine
 from openai_compat.prompts import begun_answer
 from openai_compat.responses.answer import Answer, fresh_id
 from openai_compat.responses.tally import Tally
+from openai_compat.responses_api.background import BackgroundResponses
 from openai_compat.responses_api.store import ResponseStore
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.sampling import AnswerFields
@@ -34,6 +35,7 @@ class Service:
     models: ServedModels
     config: ServerConfig
     responses: ResponseStore
+    background: BackgroundResponses = field(default_factory=BackgroundResponses)
     answer_format: AnswerFormat = DEFAULT_FORMAT
     """How the model writes tool calls and what it thinks."""
 

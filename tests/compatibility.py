@@ -311,7 +311,12 @@ ROWS: dict[str, list[Row]] = {
         Row("prompt_cache_options", {"mode": "auto"}, "accepted", RESPONSE_KEYS),
         Row("prompt_cache_retention", "24h", "accepted", RESPONSE_KEYS),
         Row("service_tier", "auto", "accepted", RESPONSE_KEYS, remark="the answer says default"),
-        Row("background", True, "refused", RESPONSE_REFUSED),
+        Row(
+            "background",
+            True,
+            "works",
+            "routes/test_background_responses.py::test_a_response_is_made_while_nobody_waits",
+        ),
         Row("conversation", "conv_1", "refused", RESPONSE_REFUSED),
         Row("prompt", {"id": "pmpt_1"}, "refused", RESPONSE_REFUSED),
         Row("context_management", [{"type": "compaction"}], "refused", RESPONSE_REFUSED),

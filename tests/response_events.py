@@ -37,11 +37,16 @@ def events_of(text: str) -> list[Any]:
 def check_sequence(events: list[Any]) -> None:
     """Assert that events come in OpenAI's order and that deltas, done events and the last response say the same."""
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
-    assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
+    opening = ["response.created", "response.in_progress"]
+    if events[0]["response"]["background"]:
+        opening.insert(1, "response.queued")
+    assert [event["type"] for event in events[: len(opening)]] == opening
     assert [event["type"] in LAST for event in events] == [False] * (len(events) - 1) + [True]
-    for event in events[:2]:
-        assert (event["response"]["status"], event["response"]["output"]) == ("in_progress", [])
-    body = events[2:-1]
+    first = "queued" if events[0]["response"]["background"] else "in_progress"
+    for event in events[: len(opening)]:
+        status = "in_progress" if event is events[len(opening) - 1] else first
+        assert (event["response"]["status"], event["response"]["output"]) == (status, [])
+    body = events[len(opening) : -1]
     output = events[-1]["response"]["output"]
     for index, item in enumerate(output):
         own = [event for event in body if event["output_index"] == index]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+from msgspec import structs
+
+from helix import RequestOutput
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.errors import to_api_error
 from openai_compat.responses.answer import Answer
@@ -16,6 +19,7 @@ from openai_compat.schemas.response_events import (
     ResponseFailed,
     ResponseIncomplete,
     ResponseInProgress,
+    ResponseQueued,
 )
 from openai_compat.schemas.responses import ResponseObject
 
@@ -54,14 +58,21 @@ async def _events(
     try:
         with outputs:
             yield ResponseCreated(response=response)
+            taken: list[tuple[int, RequestOutput]] = []
+            if response.status == "queued":
+                yield ResponseQueued(response=response)
+                taken = await outputs.take()
+                response = structs.replace(response, status="in_progress")
             yield ResponseInProgress(response=response)
-            while not outputs.is_finished:
-                taken = await outputs.take(answer.keep_alive_s)
-                if not taken:
-                    yield None
+            while True:
                 for _, output in taken:
                     for event in writer.feed(output):
                         yield event
+                if outputs.is_finished:
+                    break
+                taken = await outputs.take(answer.keep_alive_s)
+                if not taken:
+                    yield None
         response = ended(response, answer, writer.items, is_cut=writer.is_cut)
         await keep(response)
     except Exception as error:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from openai_compat.errors import ApiError, InvalidParameter
+from openai_compat.errors import ApiError, InvalidParameter, UnsupportedParameter
+from openai_compat.responses_api.background import MAX_REPLAYS, BackgroundResponses
 from openai_compat.responses_api.conversation import response_of_item
 from openai_compat.responses_api.store import ResponseStore, Turn
+from openai_compat.schemas.response_events import ResponseEvent
 from openai_compat.schemas.response_items import Item, ItemList
 from openai_compat.schemas.responses import InputItemsQuery, ResponseObject
 
 
 @dataclass(frozen=True, slots=True)
 class OwnResponses:
-    """The part of a store that one owner sees; the store's work is done on threads."""
+    """What one owner sees of the kept responses and those at work; the store's work is done on threads."""
 
     store: ResponseStore
+    background: BackgroundResponses
     owner: str
 
     async def items_before(self, previous_response_id: str | None) -> list[Item]:
@@ -76,14 +79,51 @@ class OwnResponses:
             await asyncio.to_thread(self.store.put, self.owner, Turn(response, input_items))
 
     async def turn(self, id: str) -> Turn:
-        """Return a response and its input; raises ApiError where it is not kept."""
+        """Return a response, be it at work, and its input; raises ApiError where it is not kept."""
+        at_work = self.background.get(self.owner, id)
+        if at_work is not None:
+            return Turn(at_work.response, at_work.input_items)
         turn = await asyncio.to_thread(self.store.get, self.owner, id)
         if turn is None:
             raise _not_found(id)
         return turn
 
+    async def cancel(self, id: str) -> ResponseObject:
+        """End a response that is made in the background, and return it; one that has ended stays what it is.
+
+        Raises:
+            ApiError: It is not kept, or its own client waits for it: that one closes the connection.
+        """
+        at_work = self.background.get(self.owner, id)
+        if at_work is not None:
+            await at_work.end("cancelled")
+            return at_work.response
+        response = (await self.turn(id)).response
+        if not response.background:
+            raise ApiError(400, "Only responses created with background true can be cancelled.")
+        return response
+
+    async def events(
+        self, id: str, starting_after: int, keep_alive_s: float | None
+    ) -> AsyncIterator[ResponseEvent | None]:
+        """Return the events of a response that is made in the background, also those that are to come.
+
+        Raises:
+            ApiError: It is not kept, or its events are not.
+        """
+        at_work = self.background.get(self.owner, id)
+        if at_work is None:
+            await self.turn(id)
+            raise UnsupportedParameter(
+                "stream",
+                "The events of this response are not kept: only those created with background true tell them"
+                f" again, the last {MAX_REPLAYS} of this server.",
+            )
+        return at_work.follow(starting_after, keep_alive_s)
+
     async def delete(self, id: str) -> None:
-        """Forget a response; raises ApiError where it is not kept."""
+        """Forget a response, and cancel it if it is at work; raises ApiError where it is not kept."""
+        await self.background.forget(self.owner, id)
         if not await asyncio.to_thread(self.store.delete, self.owner, id):
             raise _not_found(id)
 

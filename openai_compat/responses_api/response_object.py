@@ -31,6 +31,8 @@ def begun(request: ResponsesRequest, answer: Answer) -> ResponseObject:
     return ResponseObject(
         id=answer.id,
         created_at=answer.created,
+        status="queued" if request.background else "in_progress",
+        background=bool(request.background),
         instructions=request.instructions,
         max_output_tokens=request.max_output_tokens,
         max_tool_calls=request.max_tool_calls,

@@ -31,7 +31,6 @@ LOGPROBS = "message.output_text.logprobs"
 
 # Fields that are refused, and the values (besides null) that ask for nothing.
 _REFUSED: Mapping[str, tuple[Any, ...]] = {
-    "background": (False,),
     "conversation": (),
     "prompt": (),
     "context_management": ([],),

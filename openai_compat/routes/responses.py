@@ -14,10 +14,11 @@ from openai_compat.body import read_body, read_query
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
 from openai_compat.engine import Engine
-from openai_compat.errors import ApiError, UnsupportedParameter
+from openai_compat.errors import InvalidParameter
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.prompts import render_prompt
 from openai_compat.responses_api.answers import response_events, whole_response
+from openai_compat.responses_api.background import BackgroundResponse
 from openai_compat.responses_api.conversation import read_items
 from openai_compat.responses_api.own_responses import OwnResponses, page_of
 from openai_compat.responses_api.response_object import begun
@@ -49,6 +50,10 @@ class ResponsesController(Controller):
         body, headers = await read_body(request, ResponsesRequest)
         service.models.check(body.model)
         engine, own = service.engine, _own(request, service)
+        if body.background:
+            if body.store is False:
+                raise InvalidParameter("background", "A background response is asked for later: it needs store.")
+            service.background.check_room(own.owner)
         before = await own.items_before(body.previous_response_id)
         items = read_items(await own.resolved(body.input, before))
         chat = to_chat_request(body, [*before, *items])
@@ -66,6 +71,13 @@ class ResponsesController(Controller):
             await own.keep(ended, items)
 
         response = begun(body, answer)
+        if body.background:
+            made = BackgroundResponse(response, items, response_events(response, answer, outputs, keep), keep)
+            service.background.add(own.owner, made)
+            if body.stream:
+                events = made.follow(-1, answer.keep_alive_s)
+                return event_stream(events, None, headers, sse.encode_named_events)
+            return json_response(made.response, headers)
         if body.stream:
             events = response_events(response, answer, outputs, keep)
             return event_stream(events, outputs, headers, sse.encode_named_events)
@@ -88,12 +100,16 @@ class ResponsesController(Controller):
     async def get_response(
         self, response_id: str, request: Request[Any, Any, Any], service: ServiceDependency
     ) -> Response[Any]:
-        """Return a response that was kept, as it was answered."""
+        """Return a response as it is now, or tell the events of one that is made in the background."""
         query = read_query(request, RetrieveQuery)
-        if query.stream or query.starting_after is not None:
-            asked = "stream" if query.stream else "starting_after"
-            raise UnsupportedParameter(asked, f"The events of a response are not kept: {asked} is not supported.")
-        return json_response((await _own(request, service).turn(response_id)).response)
+        own = _own(request, service)
+        if query.stream:
+            after = -1 if query.starting_after is None else query.starting_after
+            events = await own.events(response_id, after, service.config.keep_alive_s)
+            return event_stream(events, None, {}, sse.encode_named_events)
+        if query.starting_after is not None:
+            raise InvalidParameter("starting_after", "starting_after says where a stream goes on: it needs stream.")
+        return json_response((await own.turn(response_id)).response)
 
     @delete("/{response_id:str}", status_code=HTTP_200_OK)
     async def delete_response(
@@ -107,13 +123,8 @@ class ResponsesController(Controller):
     async def cancel_response(
         self, response_id: str, request: Request[Any, Any, Any], service: ServiceDependency
     ) -> Response[Any]:
-        """Refuse, as OpenAI's API does for responses that are not made in the background: closing the stream ends one.
-
-        Raises:
-            ApiError: Always.
-        """
-        await _own(request, service).turn(response_id)
-        raise ApiError(400, "Only responses created with background true can be cancelled.")
+        """End a response that is made in the background; others end when their client closes the connection."""
+        return json_response(await _own(request, service).cancel(response_id))
 
     @get("/{response_id:str}/input_items")
     async def list_input_items(
@@ -127,7 +138,7 @@ class ResponsesController(Controller):
 
 def _own(request: Request[Any, Any, Any], service: Service) -> OwnResponses:
     """Return the responses of the request's key; without keys, all of them have the same owner."""
-    return OwnResponses(service.responses, cache_salt(request, None) or "")
+    return OwnResponses(service.responses, service.background, cache_salt(request, None) or "")
 
 
 def _render(body: ResponsesRequest, chat: ChatCompletionRequest, engine: Engine) -> list[int]:

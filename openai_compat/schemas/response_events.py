@@ -15,27 +15,33 @@ class ResponseEvent(Struct, kw_only=True):
     sequence_number: int = 0
 
 
-class _WholeResponse(ResponseEvent, kw_only=True):
+class WholeResponseEvent(ResponseEvent, kw_only=True):
+    """What tells the state of everything."""
+
     response: ResponseObject
 
 
-class ResponseCreated(_WholeResponse, kw_only=True, tag_field="type", tag="response.created"):
+class ResponseCreated(WholeResponseEvent, kw_only=True, tag_field="type", tag="response.created"):
     """The first event."""
 
 
-class ResponseInProgress(_WholeResponse, kw_only=True, tag_field="type", tag="response.in_progress"):
-    """The second one."""
+class ResponseQueued(WholeResponseEvent, kw_only=True, tag_field="type", tag="response.queued"):
+    """The second one in the background, where the first token may be long in coming."""
 
 
-class ResponseCompleted(_WholeResponse, kw_only=True, tag_field="type", tag="response.completed"):
+class ResponseInProgress(WholeResponseEvent, kw_only=True, tag_field="type", tag="response.in_progress"):
+    """What comes before the output."""
+
+
+class ResponseCompleted(WholeResponseEvent, kw_only=True, tag_field="type", tag="response.completed"):
     """The last one of a response that ended by itself."""
 
 
-class ResponseIncomplete(_WholeResponse, kw_only=True, tag_field="type", tag="response.incomplete"):
+class ResponseIncomplete(WholeResponseEvent, kw_only=True, tag_field="type", tag="response.incomplete"):
     """The last one of a response that was cut."""
 
 
-class ResponseFailed(_WholeResponse, kw_only=True, tag_field="type", tag="response.failed"):
+class ResponseFailed(WholeResponseEvent, kw_only=True, tag_field="type", tag="response.failed"):
     """The last one where something went wrong."""
 
 

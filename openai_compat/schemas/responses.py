@@ -90,6 +90,8 @@ class ResponsesRequest(AnswerFields, kw_only=True):
     previous_response_id: str | None = None
     store: bool | None = None
     """Null is true, as in OpenAI's API."""
+    background: bool | None = None
+    """True answers at once, and the response is asked for later; it must be kept."""
     truncation: Literal["auto", "disabled"] | None = None
     separate_reasoning: bool | None = None
     """False leaves reasoning in the text, tags and all; null is the server's setting."""
@@ -106,7 +108,6 @@ class ResponsesRequest(AnswerFields, kw_only=True):
     service_tier: str | None = None
 
     # Declared in order to be refused by name.
-    background: bool | None = None
     conversation: Any = None
     prompt: Any = None
     context_management: Any = None
@@ -165,7 +166,7 @@ class ResponseObject(Struct, kw_only=True):
     id: str
     object: str = "response"
     created_at: int
-    status: Literal["in_progress", "completed", "incomplete", "failed"] = "in_progress"
+    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"] = "in_progress"
     completed_at: int | None = None
     background: bool = False
     error: ResponseError | None = None
@@ -207,9 +208,9 @@ class RetrieveQuery(Struct, kw_only=True):
     """GET /v1/responses/{id}."""
 
     stream: bool = False
-    """Replaying events is refused."""
-    starting_after: int | None = None
-    """The same: events are not kept."""
+    """Tell the events again; only of a background response, and not long after its end."""
+    starting_after: Annotated[int, Meta(ge=0)] | None = None
+    """The number of the last event that the client has."""
 
 
 class InputItemsQuery(Struct, kw_only=True):
