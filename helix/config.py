@@ -126,6 +126,9 @@ class SpeculativeConfig:
     draft_quantization: Quantization = "none"
     """Bits of the draft model's weights, as quantization: a draft that is wrong more often changes speed, not
     answers."""
+    draft_vocabulary_size: int | None = None
+    """Let the draft model guess only the first so many tokens of its vocabulary, the frequent ones, and the special
+    ones: its output layer is smaller, and it misses rare words; None: all."""
     speculation_adaptive: bool = True
     """Choose each step's depth, up to speculation_depth, by measured costs and past acceptance, so that speculation
     never costs more than it gives; off: always draft speculation_depth tokens."""
@@ -149,6 +152,7 @@ class SpeculativeConfig:
         _check_positive(
             max_speculation_depth=self.max_speculation_depth,
             prediction_depth=self.prediction_depth,
+            draft_vocabulary_size=self.draft_vocabulary_size,
             ngram_max=self.ngram_max,
             ngram_min=self.ngram_min,
         )

@@ -45,6 +45,7 @@ HELIX_LAYERS = [
         "helix.model.linear",
         "helix.model.loading_bar",
         "helix.model.siblings",
+        "helix.model.narrow_head",
     ],
     [
         "helix.sampling.sampler",

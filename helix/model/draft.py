@@ -9,6 +9,7 @@ from helix.config import AUTO_DRAFT_MODEL, DEMO_DRAFT_MODEL, DEMO_MODEL, EngineC
 from helix.errors import ConfigError, ModelLoadError
 from helix.model.loader import LoadedModel, load_model, load_tokenizer
 from helix.model.loading_bar import LoadingBar
+from helix.model.narrow_head import frequent_ids
 from helix.model.siblings import find_siblings, small_enough
 from helix.text.tokenizer import Tokenizer, same_vocabulary
 from helix.text.translation import Translation
@@ -36,8 +37,13 @@ def draft_name(config: EngineConfig) -> str | None:
         name = DEMO_DRAFT_MODEL
     elif name is None and method == "draft":
         raise ConfigError("speculation_method draft needs a draft_model")
-    if name is None and config.speculative.draft_quantization != "none":
-        raise ConfigError("draft_quantization needs a draft_model and a speculation_method that uses it")
+    speculative = config.speculative
+    for setting, is_set in (
+        ("draft_quantization", speculative.draft_quantization != "none"),
+        ("draft_vocabulary_size", speculative.draft_vocabulary_size is not None),
+    ):
+        if name is None and is_set:
+            raise ConfigError(f"{setting} needs a draft_model and a speculation_method that uses it")
     return name
 
 
@@ -78,7 +84,13 @@ def _load(name: str, config: EngineConfig, tokenizer: Tokenizer, bar: LoadingBar
     )
     own_tokenizer = load_tokenizer(model)
     if same_vocabulary(tokenizer, own_tokenizer):
-        return LoadedDraft(load_model(model, bar))
+        size = config.speculative.draft_vocabulary_size
+        if size is None or size >= own_tokenizer.vocab_size:
+            return LoadedDraft(load_model(model, bar))
+        ids = frequent_ids(own_tokenizer, size)
+        return LoadedDraft(load_model(model, bar, head_ids=ids), remark=f"guesses {len(ids)} tokens of the vocabulary")
+    if config.speculative.draft_vocabulary_size is not None:
+        raise ConfigError(f"draft_vocabulary_size needs a draft model with the tokenizer of {target.model}")
     try:
         translation = Translation(tokenizer, own_tokenizer)
     except ModelLoadError as error:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig, Quantization
 from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
 from helix.model.loading_bar import LoadingBar
+from helix.model.narrow_head import narrow_head
 from helix.model.quantization import check_quantization
 from helix.text.tokenizer import Tokenizer
 
@@ -45,14 +46,16 @@ class LoadedModel:
     """How linear layers are computed, for people; the same after every start."""
     quantization: Quantization = "none"
     """Bits of the weights of linear layers."""
+    head_ids: Tensor | None = None
+    """The tokens that it has logits of, in their order; None: all of them."""
 
 
 NUM_LOADING_STAGES = 2
 """Stages that load_model begins on its bar."""
 
 
-def load_model(config: ModelConfig, bar: LoadingBar) -> LoadedModel:
-    """Load, probe and prepare a model for serving.
+def load_model(config: ModelConfig, bar: LoadingBar, *, head_ids: Tensor | None = None) -> LoadedModel:
+    """Load, probe and prepare a model for serving; with head_ids, one that has logits of those tokens only.
 
     Raises:
         ConfigError: The device does not exist here, or models cannot be quantised on it.
@@ -79,7 +82,11 @@ def load_model(config: ModelConfig, bar: LoadingBar) -> LoadedModel:
     finally:
         transformers_logging.set_tqdm_hook(outer_hook)
     bar.begin(f"laying out the weights of {config.model}")
-    return prepare(module, config.model, device, quantization=config.quantization)
+    if head_ids is None:
+        return prepare(module, config.model, device, quantization=config.quantization)
+    narrow_head(module, head_ids)
+    loaded = prepare(module, config.model, device, quantization=config.quantization)
+    return replace(loaded, head_ids=head_ids.to(device))
 
 
 def load_tokenizer(config: ModelConfig) -> Tokenizer:

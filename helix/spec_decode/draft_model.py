@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from helix.model.batch import Span
+from helix.model.narrow_head import widened
 from helix.model.runner import ModelRunner
 from helix.request import Request
 from helix.sampling.sampler import Sampler
@@ -52,9 +53,7 @@ class DraftModelProposer:
         made = [GrowingDraft(item, is_coupled=self.sampler.uses_match(item.request)) for item in drafting]
         active = made
         while active:
-            if self._num_missing_ids:
-                logits = pad(logits, (0, self._num_missing_ids), value=-torch.inf)
-            draw_next(self.sampler, logits, active)
+            draw_next(self.sampler, self._whole(logits), active)
             active = [one for one in active if one.goes_on]
             if active:
                 logits = self.runner.forward([self._next_span(one) for one in active])
@@ -62,6 +61,14 @@ class DraftModelProposer:
 
     def forget(self, request: Request) -> None:
         """Nothing is kept outside the request."""
+
+    def _whole(self, logits: Tensor) -> Tensor:
+        """Return logits of every token of the vocabulary: -inf for those that the draft model never guesses."""
+        if (ids := self.runner.loaded.head_ids) is not None:
+            return widened(logits, ids, self.sampler.vocab_size)
+        if self._num_missing_ids:
+            return pad(logits, (0, self._num_missing_ids), value=-torch.inf)
+        return logits
 
     def _next_span(self, made: GrowingDraft) -> Span:
         """Return the last drafted token of a request, to be computed."""

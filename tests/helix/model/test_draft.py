@@ -57,11 +57,17 @@ def test_the_draft_is_the_one_asked_for_or_the_built_in_one() -> None:
         draft_name(_config("some/model", speculation_method="draft"))
 
 
-def test_bits_of_a_draft_that_there_is_not_are_refused() -> None:
-    assert draft_name(_config("helix-demo", draft_quantization="int4")) == "helix-demo-draft"
+@pytest.mark.parametrize("setting", [{"draft_quantization": "int4"}, {"draft_vocabulary_size": 300}])
+def test_settings_of_a_draft_that_there_is_not_are_refused(setting: dict[str, Any]) -> None:
+    assert draft_name(_config("helix-demo", **setting)) == "helix-demo-draft"
     for method in ("auto", "suffix"):
-        with pytest.raises(ConfigError, match="draft_quantization needs a draft_model"):
-            draft_name(_config("some/model", speculation_method=method, draft_quantization="int4"))
+        with pytest.raises(ConfigError, match=f"{next(iter(setting))} needs a draft_model"):
+            draft_name(_config("some/model", speculation_method=method, **setting))
+
+
+def test_a_draft_that_reads_text_has_no_smaller_vocabulary(target: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="draft_vocabulary_size needs a draft model with the tokenizer"):
+        _load(_config(target, draft_model=_save(tmp_path, qwen2()), draft_vocabulary_size=50))
 
 
 def test_a_draft_has_its_own_bits(target: str, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class TableRunner:
 
     def __init__(self, vocab_size: int = VOCAB_SIZE + 4) -> None:
         self.passes: list[list[Span]] = []
-        self.loaded = SimpleNamespace(vocab_size=vocab_size)
+        self.loaded = SimpleNamespace(vocab_size=vocab_size, head_ids=None)
 
     def forward(self, spans: Sequence[Span]) -> Tensor:
         self.passes.append(list(spans))
