@@ -10,7 +10,7 @@ from typing import Self
 from helix import FinishReason, RequestMetrics, RequestOutput, SamplingParams
 from openai_compat.engine import Engine
 from openai_compat.errors import GenerationAborted, GrammarFailed, InvalidParameter
-from openai_compat.request_log import note_metrics
+from openai_compat.request_record import note_choices
 
 
 class ChoiceOutputs:
@@ -40,7 +40,8 @@ class ChoiceOutputs:
         self._fetches: dict[asyncio.Task[RequestOutput], int] = {}
         self._outputs: list[AsyncIterator[RequestOutput]] = []
         self._metrics: dict[int, RequestMetrics] = {}
-        note_metrics(self._metrics)
+        self._finish_reasons: dict[int, FinishReason] = {}
+        note_choices(answer_id, self._metrics, self._finish_reasons)
         _check_number(len(prompts), len(params), engine.info.max_num_requests, asked_by)
         try:
             for prompt in prompts:
@@ -78,7 +79,8 @@ class ChoiceOutputs:
             self._metrics[index] = output.metrics
             if output.finish_reason is FinishReason.ABORT:
                 raise GenerationAborted if output.stop_reason is None else GrammarFailed(str(output.stop_reason))
-            if output.is_finished:
+            if output.finish_reason is not None:
+                self._finish_reasons[index] = output.finish_reason
                 del self._running[index]
             else:
                 self._fetch(index)

@@ -42,6 +42,9 @@ class ServerConfig:
     log_format: Literal["plain", "json"] | None = None
     """Write a line to standard error for each request, with its id, status, tokens and times, and never its text;
     None: no lines."""
+    traces: bool = False
+    """Send an OpenTelemetry trace of each answer, with its phases and counts and never its text, to where the
+    environment variables OTEL_* say; needs helix-llm[otel]."""
     shutdown_timeout_s: int = 30
     """How long running requests may take to finish when the server is told to stop."""
 

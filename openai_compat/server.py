@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from litestar import Litestar
@@ -14,6 +14,7 @@ from helix import ConfigError
 from openai_compat.config import ServerConfig
 from openai_compat.draining import begin_draining
 from openai_compat.request_log import RequestLog
+from openai_compat.request_record import RequestRecord, recorded
 
 IDLE_CONNECTION_S = 75
 """Longer than clients keep idle connections, so that none is closed under a request on its way."""
@@ -43,12 +44,22 @@ def bind(config: ServerConfig) -> socket.socket:
 class DrainingServer(uvicorn.Server):
     """Lets running requests finish when it is told to stop, and ends those that take too long with an error.
 
-    uvicorn by itself would cut their connections, which clients cannot tell from a crash.
+    uvicorn by itself would cut their connections, which clients cannot tell from a crash. Besides the log that config
+    asks for, each of write is told of every request that is over.
     """
 
-    def __init__(self, app: Litestar, config: ServerConfig, *, end_requests: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: Litestar,
+        config: ServerConfig,
+        *,
+        end_requests: Callable[[], None],
+        write: Sequence[Callable[[RequestRecord], object]] = (),
+    ) -> None:
+        if config.log_format is not None:
+            write = (RequestLog(config.log_format).write, *write)
         settings = uvicorn.Config(
-            app if config.log_format is None else RequestLog(config.log_format).middleware(app),
+            recorded(app, write) if write else app,
             log_level="warning",
             access_log=False,
             lifespan="on",

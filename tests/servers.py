@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -15,6 +15,7 @@ from openai import OpenAI
 from openai_compat.app import create_app
 from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
+from openai_compat.request_record import RequestRecord
 from openai_compat.server import DrainingServer, bind
 
 EngineT = TypeVar("EngineT", bound=Engine)
@@ -47,10 +48,12 @@ class Server(Generic[EngineT]):
 
 
 @contextmanager
-def running_server(engine: EngineT, config: ServerConfig) -> Iterator[Server[EngineT]]:
-    """Serve engine until the block ends."""
+def running_server(
+    engine: EngineT, config: ServerConfig, *, write: Sequence[Callable[[RequestRecord], object]] = ()
+) -> Iterator[Server[EngineT]]:
+    """Serve engine until the block ends; each of write is told of requests that are over."""
     sock = bind(config)
-    runner = DrainingServer(create_app(engine, config), config, end_requests=engine.shutdown)
+    runner = DrainingServer(create_app(engine, config), config, end_requests=engine.shutdown, write=write)
     thread = threading.Thread(target=runner.run, kwargs={"sockets": [sock]})
     thread.start()
     while not runner.started:

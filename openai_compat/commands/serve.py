@@ -6,14 +6,22 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from helix import ConfigError
 from openai_compat.commands.engine_options import add_engine_options, engine_config
 from openai_compat.config import ServerConfig
 from openai_compat.options import add_options, from_options
 from openai_compat.version import package_version
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from openai_compat.request_record import RequestRecord
 
 API_KEY_VARIABLE = "HELIX_API_KEY"
 
@@ -44,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from openai_compat.loading import answers_while_loading
     from openai_compat.server import DrainingServer, bind
 
+    provider = _trace_provider() if server_settings.traces else None
     sock = bind(server_settings)
     signal.signal(signal.SIGTERM, _leave)
     name = (*server_settings.served_model_name, engine_settings.model.model)[0]
@@ -55,13 +64,41 @@ def run(options: argparse.Namespace) -> int:
         app = create_app(engine, server_settings)
     port = sock.getsockname()[1]
     print(banner(engine.info, server_settings, model=name, port=port, version=package_version()), flush=True)
-    DrainingServer(app, server_settings, end_requests=engine.shutdown).run(sockets=[sock])
+    with _traces(provider, name) as write:
+        DrainingServer(app, server_settings, end_requests=engine.shutdown, write=write).run(sockets=[sock])
     return 0
 
 
 def _leave(*_: object) -> None:
     """End as asked, and not by a signal: while the model loads at once, later when the server has drained."""
     sys.exit(0)
+
+
+def _trace_provider() -> TracerProvider:
+    """Return what sends traces.
+
+    Raises:
+        ConfigError: There is nothing to send them with, or nowhere.
+    """
+    try:
+        from openai_compat.tracing import exporting_provider
+    except ModuleNotFoundError:
+        raise ConfigError("traces need OpenTelemetry; install it with pip install 'helix-llm[otel]'") from None
+    return exporting_provider()
+
+
+@contextmanager
+def _traces(provider: TracerProvider | None, model: str) -> Iterator[list[Callable[[RequestRecord], object]]]:
+    """Give what is to be told of requests that are over; at the end, send what has not been sent."""
+    if provider is None:
+        yield []
+        return
+    from openai_compat.tracing import RequestTraces
+
+    try:
+        yield [RequestTraces(provider, model).write]
+    finally:
+        provider.shutdown()
 
 
 def _keys_in(path: str) -> list[str]:

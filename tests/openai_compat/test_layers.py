@@ -18,6 +18,8 @@ LAYERS = [
         "auth",
         "metrics",
         "request_log",
+        "request_record",
+        "tracing",
         "request_ids",
         "served_models",
         "speculation",
