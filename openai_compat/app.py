@@ -17,6 +17,7 @@ from openai_compat.config import ServerConfig
 from openai_compat.draining import refuse_while_draining
 from openai_compat.engine import Engine
 from openai_compat.errors import on_error
+from openai_compat.local_only import refuse_strange_pages
 from openai_compat.metrics import metrics_registry
 from openai_compat.openapi.document import openapi_config
 from openai_compat.request_ids import add_headers, note_start
@@ -70,7 +71,11 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             await asyncio.to_thread(engine.shutdown)
             store.close()
 
-    guards = [refuse_while_draining, *([require_api_key(config.api_key)] if config.api_key else [])]
+    guards = [refuse_while_draining]
+    if config.api_key:
+        guards.append(require_api_key(config.api_key))
+    else:
+        guards.append(refuse_strange_pages(config.cors_origin, any_host=config.allow_no_key))
     limit = None if config.max_requests_per_key is None else KeyLimit(config.max_requests_per_key)
     if limit is not None:
         guards.append(limit.guard)

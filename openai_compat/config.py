@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from helix import ConfigError
 
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK_HOSTS = frozenset({"localhost", "::1"})
+_LOOPBACK_ADDRESS = re.compile(r"127(\.[0-9]{1,3}){3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +22,12 @@ class ServerConfig:
     """Port to listen on; 0 takes a free one."""
     api_key: tuple[str, ...] = field(default=(), repr=False)
     """Key that clients must send as a bearer token. Without one, and without a file of them, it is taken from the
-    environment variable HELIX_API_KEY, several separated by commas; no key at all lets everybody in."""
+    environment variable HELIX_API_KEY, several separated by commas; no key at all lets every program of this machine
+    in, and nobody else."""
     api_key_file: str | None = None
     """File of further keys, one per line, where # begins a comment; None: no file."""
+    allow_no_key: bool = False
+    """Let everybody in who can reach the server and has no key, on a host that other machines reach as well."""
     max_requests_per_key: int | None = None
     """Requests that one key may have running; one more is refused as too many. None: as many as the engine takes."""
     served_model_name: tuple[str, ...] = ()
@@ -69,4 +74,9 @@ class ServerConfig:
     @property
     def is_open_to_network(self) -> bool:
         """Whether other machines can reach the server without a key."""
-        return self.host not in LOOPBACK_HOSTS and not self.host.startswith("127.") and not self.api_key
+        return not is_loopback(self.host) and not self.api_key
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address or a name means this machine alone."""
+    return host in LOOPBACK_HOSTS or _LOOPBACK_ADDRESS.fullmatch(host) is not None

@@ -26,8 +26,13 @@ def bind(config: ServerConfig) -> socket.socket:
     """Return a bound socket that does not listen yet: a taken port is known before a model is loaded.
 
     Raises:
-        ConfigError: The address is taken, or is none of this machine's.
+        ConfigError: The address is taken, or is none of this machine's, or strangers would be let in without a key.
     """
+    if config.is_open_to_network and not config.allow_no_key:
+        raise ConfigError(
+            f"other machines can reach {config.host or 'every address of this one'}, so clients need a key: set "
+            "HELIX_API_KEY or --api-key-file, listen on 127.0.0.1, or let everybody in with --allow-no-key"
+        )
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

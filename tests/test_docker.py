@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
+from helix import ConfigError
 from openai_compat.cli import parser
 from openai_compat.commands.engine_options import engine_config
 from openai_compat.commands.serve import server_config
 from openai_compat.metrics import EngineCollector
+from openai_compat.server import bind
 from tests.fakes import FakeEngine
 
 ROOT = Path(__file__).parent.parent
@@ -63,8 +65,19 @@ def test_a_service_is_built_from_a_stage_and_starts_a_command_that_exists(name: 
     config = server_config(options)
     assert engine_config(options).model.model == "helix-demo"
     assert config.host == "0.0.0.0"
+    assert config.allow_no_key and all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert service["environment"]["HELIX_API_KEY"] == "${HELIX_API_KEY:-}"
     assert int(service["stop_grace_period"].removesuffix("s")) > config.shutdown_timeout_s
     assert service["volumes"] == [f"cache:{re.search('^VOLUME (.*)$', DOCKERFILE, re.MULTILINE)[1]}"]  # type: ignore[index]
+
+
+def test_an_image_without_a_key_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HELIX_API_KEY", raising=False)
+    argv = instruction("CMD")
+    with pytest.raises(ConfigError, match="HELIX_API_KEY"):
+        bind(server_config(parser().parse_args([*argv, "--port", "0"])))
+    monkeypatch.setenv("HELIX_API_KEY", "sk-1")
+    bind(server_config(parser().parse_args([*argv, "--port", "0"]))).close()
 
 
 def test_every_file_that_a_service_mounts_is_there() -> None:

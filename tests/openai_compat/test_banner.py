@@ -67,7 +67,7 @@ def test_a_key_is_asked_for_and_not_shown() -> None:
 
 
 def test_an_open_door_is_warned_of() -> None:
-    assert "Warning: anyone who can reach 0.0.0.0" in shown(config=ServerConfig(host="0.0.0.0"))
+    assert "Warning: anyone who can reach 0.0.0.0" in shown(config=ServerConfig(host="0.0.0.0", allow_no_key=True))
     assert "Warning" not in shown(config=ServerConfig(host="0.0.0.0", api_key=("k",)))
     assert "Warning" not in shown(config=ServerConfig(host="localhost"))
 

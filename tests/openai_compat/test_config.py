@@ -38,6 +38,8 @@ def test_bad_settings_are_refused_by_name(settings: dict[str, Any]) -> None:
         ("::1", (), False),
         ("0.0.0.0", (), True),
         ("192.168.1.5", (), True),
+        ("127.0.0.1.example.com", (), True),
+        ("", (), True),
         ("0.0.0.0", ("key",), False),
     ],
 )

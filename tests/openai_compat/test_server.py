@@ -64,3 +64,11 @@ def test_a_free_port_is_taken_for_port_0_and_a_taken_one_refused() -> None:
         sock.listen()
         with pytest.raises(ConfigError, match="in use"):
             bind(ServerConfig(port=sock.getsockname()[1]))
+
+
+def test_a_host_that_other_machines_reach_needs_a_key_or_a_word() -> None:
+    for host in ("0.0.0.0", "", "192.0.2.1"):
+        with pytest.raises(ConfigError, match=r"HELIX_API_KEY.*--allow-no-key"):
+            bind(ServerConfig(host=host, port=0))
+    bind(ServerConfig(host="0.0.0.0", port=0, allow_no_key=True)).close()
+    bind(ServerConfig(host="0.0.0.0", port=0, api_key=("sk-1",))).close()
