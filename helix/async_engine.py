@@ -6,13 +6,13 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 
 from helix.config import EngineConfig
 from helix.engine import LLMEngine
 from helix.errors import EngineBusyError, EngineDeadError, HelixError, InvalidRequestError
+from helix.output_stream import OutputStream
 from helix.outputs import EngineInfo, RequestOutput
 from helix.request import Request
 from helix.sampling_params import SamplingParams
@@ -104,10 +104,12 @@ class AsyncEngine:
         *,
         request_id: str | None = None,
         cache_salt: str | None = None,
+        ready: asyncio.Event | None = None,
     ) -> OutputStream:
         """Queue a request and return its outputs; call it from a running event loop.
 
-        An ordinary function, so that a bad request fails here and not behind the first byte of an answer.
+        An ordinary function, so that a bad request fails here and not behind the first byte of an answer. ready is set
+        whenever the stream has something to take: who reads several streams waits for all of them at once.
 
         Raises:
             InvalidRequestError: The request cannot be served as asked, or its id is in use; param names the field.
@@ -122,7 +124,9 @@ class AsyncEngine:
             if request_id in self._streams:
                 raise InvalidRequestError(f"request id {request_id} is in use", param="request_id")
             request = self._engine.make_request(prompt_token_ids, params, request_id=request_id, cache_salt=cache_salt)
-            stream = OutputStream(request.request_id, asyncio.get_running_loop(), self.abort)
+            stream = OutputStream(
+                request.request_id, asyncio.get_running_loop(), self.abort, asyncio.Event() if ready is None else ready
+            )
             self._streams[request.request_id] = stream
             self._commands.put(lambda: self._add(request))
             return stream
@@ -202,79 +206,6 @@ class AsyncEngine:
     def _end(self, stream: OutputStream, error: BaseException) -> None:
         self._streams.pop(stream.request_id, None)
         _call_soon(stream.loop, lambda: stream.fail(error))
-
-
-class OutputStream(AsyncIterator[RequestOutput]):
-    """The outputs of one request, for one consumer on the event loop it was made on.
-
-    Outputs that the consumer has not fetched yet are merged, so that a slow reader holds one pending output at most.
-    Closing, cancelling or dropping it before the end aborts the request.
-    """
-
-    def __init__(self, request_id: str, loop: asyncio.AbstractEventLoop, abort: Callable[[str], None]) -> None:
-        self.request_id = request_id
-        self.loop = loop
-        self._abort = abort
-        self._ready = asyncio.Event()
-        self._pending: RequestOutput | None = None
-        self._error: BaseException | None = None
-        self._is_done = False
-
-    def __aiter__(self) -> OutputStream:
-        return self
-
-    async def __anext__(self) -> RequestOutput:
-        if self._is_done:
-            raise StopAsyncIteration
-        try:
-            await self._ready.wait()
-        except asyncio.CancelledError:
-            await self.aclose()
-            raise
-        if self._pending is None:
-            self._is_done = True
-            assert self._error is not None, "woken with neither an output nor an error"
-            raise self._error
-        output, self._pending = self._pending, None
-        if self._error is None:
-            self._ready.clear()
-        self._is_done = output.is_finished
-        return output
-
-    async def aclose(self) -> None:
-        """End the request unless it has ended."""
-        if not self._is_done:
-            self._is_done = True
-            self._abort(self.request_id)
-
-    def __del__(self) -> None:
-        if not self._is_done:
-            self._abort(self.request_id)
-
-    def push(self, output: RequestOutput) -> None:
-        """Hand over an output; on the event loop."""
-        self._pending = output if self._pending is None else _merge(self._pending, output)
-        self._ready.set()
-
-    def fail(self, error: BaseException) -> None:
-        """Raise error at the consumer behind what is pending; on the event loop."""
-        self._error = error
-        self._ready.set()
-
-
-def _merge(first: RequestOutput, second: RequestOutput) -> RequestOutput:
-    logprobs = None
-    if first.logprobs is not None and second.logprobs is not None:
-        logprobs = first.logprobs + second.logprobs
-    return replace(
-        second,
-        text=first.text + second.text,
-        token_ids=first.token_ids + second.token_ids,
-        logprobs=logprobs,
-        prompt_logprobs=first.prompt_logprobs,
-        embedding=first.embedding,
-        steps=first.steps + second.steps,
-    )
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
-from litestar.background_tasks import BackgroundTask
-from litestar.response import Stream
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
 
 from openai_compat import sse
 from openai_compat.choice_outputs import ChoiceOutputs
@@ -17,8 +18,12 @@ from openai_compat.errors import ApiError
 
 T = TypeVar("T")
 
-CLIENT_CLOSED_REQUEST = 499
-"""nginx's status for it; no client is left to see it."""
+
+class ClientLeft(ApiError):
+    """The connection was closed before the answer was there; no client is left to see nginx's status for it."""
+
+    def __init__(self) -> None:
+        super().__init__(499, "The client closed the connection.")
 
 
 def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *, status: int = 200) -> Response[bytes]:
@@ -27,22 +32,17 @@ def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *
 
 
 def event_stream(
-    chunks: AsyncIterator[msgspec.Struct | None],
+    batches: AsyncIterator[Sequence[msgspec.Struct]],
     outputs: ChoiceOutputs | None,
     headers: dict[str, str],
-    encode: Callable[[AsyncIterator[msgspec.Struct | None]], AsyncIterator[bytes]] = sse.encode_events,
+    keep_alive_s: float,
+    encode: Callable[[AsyncIterator[Sequence[msgspec.Struct]]], AsyncIterator[bytes]] = sse.encode_events,
 ) -> Response[Any]:
-    """Return chunks as server-sent events; without outputs the work goes on when the client leaves.
+    """Return server-sent events, one write for each batch, and a comment after keep_alive_s of silence.
 
-    The background task closes outputs of a stream whose client left before its first event was asked for: a generator
-    that never started has no finally.
+    Without outputs the work goes on when the client leaves.
     """
-    return Stream(
-        encode(chunks),
-        headers={**headers, **sse.HEADERS},
-        media_type="text/event-stream",
-        background=None if outputs is None else BackgroundTask(_close, outputs),
-    )
+    return _EventResponse(encode(batches), outputs, headers, keep_alive_s)
 
 
 async def whole(request: Request[Any, Any, Any], outputs: ChoiceOutputs, work: Coroutine[Any, Any, T]) -> T:
@@ -59,25 +59,91 @@ async def whole(request: Request[Any, Any, Any], outputs: ChoiceOutputs, work: C
 async def unless_disconnected(request: Request[Any, Any, Any], work: Coroutine[Any, Any, T]) -> T:
     """Return the result of work, which is cancelled when the client closes the connection first.
 
-    Litestar cancels streams for that reason, but leaves other handlers running. The request's body must have been
-    read.
+    Litestar leaves handlers running. The request's body must have been read.
+
+    Raises:
+        ClientLeft: It did.
     """
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_disconnected(request))
+    return await _unless(_disconnected(request.receive), work)
+
+
+class _EventResponse(Response[None]):
+    """What a handler returns, so that Litestar asks for an _EventStream."""
+
+    def __init__(
+        self, events: AsyncIterator[bytes], outputs: ChoiceOutputs | None, headers: dict[str, str], keep_alive_s: float
+    ) -> None:
+        super().__init__(None)
+        self._stream = _EventStream(events, outputs, headers, keep_alive_s)
+
+    def to_asgi_response(self, app: object, request: object, **_: Any) -> _EventStream:
+        return self._stream
+
+
+class _EventStream(ASGIResponse):
+    """Sends events as they come. For each of them nothing is made but its message: no task, no timer."""
+
+    def __init__(
+        self, events: AsyncIterator[bytes], outputs: ChoiceOutputs | None, headers: dict[str, str], keep_alive_s: float
+    ) -> None:
+        super().__init__(headers={**headers, **sse.HEADERS}, media_type="text/event-stream")
+        del self.headers["content-length"]
+        self._events = events
+        self._outputs = outputs
+        self._keep_alive_s = keep_alive_s
+        self._spoke_s = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; outputs are closed whatever happens."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self._outputs is not None:
+                self._outputs.close()
+
+    async def send_body(self, send: Send, receive: Receive) -> None:
+        """Send the events until the client leaves."""
+        self._spoke_s = asyncio.get_running_loop().time()
+        with suppress(ClientLeft):
+            await _unless(self._keep_alive(send, receive), self._send_events(send))
+
+    async def _send_events(self, send: Send) -> None:
+        async for events in self._events:
+            if events:
+                await self._send(send, events)
+        await self._send(send, b"", more_body=False)
+
+    async def _keep_alive(self, send: Send, receive: Receive) -> None:
+        """Break every silence until the client has left."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout_at(self._spoke_s + self._keep_alive_s):
+                    await _disconnected(receive)
+                return
+            except TimeoutError:
+                if loop.time() - self._spoke_s >= self._keep_alive_s:
+                    await self._send(send, sse.PING)
+
+    async def _send(self, send: Send, body: bytes, *, more_body: bool = True) -> None:
+        await send({"type": "http.response.body", "body": body, "more_body": more_body})
+        self._spoke_s = asyncio.get_running_loop().time()
+
+
+async def _unless(left: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of work, which is cancelled, and ClientLeft raised, when left returns first."""
+    working, watching = asyncio.ensure_future(work), asyncio.ensure_future(left)
     try:
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise ApiError(CLIENT_CLOSED_REQUEST, "The client closed the connection.")
+            watching.result()
+            raise ClientLeft
         return working.result()
     finally:
         working.cancel()
         watching.cancel()
 
 
-async def _disconnected(request: Request[Any, Any, Any]) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _close(outputs: ChoiceOutputs) -> None:
-    outputs.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from helix import EngineInfo, EngineSnapshot, EngineStats, Grammar, RequestOutput, SamplingParams
@@ -69,6 +70,18 @@ class ChatTokenizer(Protocol):
         ...
 
 
+class Outputs(Protocol):
+    """What comes of one request."""
+
+    def take(self) -> RequestOutput | None:
+        """Return what has come since the last time as one output, None if nothing has; errors are raised."""
+        ...
+
+    def close(self) -> None:
+        """End the request unless it has ended."""
+        ...
+
+
 class Engine(Protocol):
     """Takes prompts, gives streams of outputs."""
 
@@ -106,17 +119,13 @@ class Engine(Protocol):
         *,
         request_id: str | None = None,
         cache_salt: str | None = None,
-    ) -> AsyncIterator[RequestOutput]:
+        ready: asyncio.Event | None = None,
+    ) -> Outputs:
         """Submit one request; a request that cannot be served raises here, before anything is sent.
 
-        What is remembered of its text serves requests of equal cache_salt alone.
-
-        Outputs that nobody has fetched yet are merged into one.
+        What is remembered of its text serves requests of equal cache_salt alone. ready is set, on the caller's event
+        loop, whenever there is something to take.
         """
-        ...
-
-    def abort(self, request_id: str) -> None:
-        """End a request early; one that is over or unknown is left alone."""
         ...
 
     def stats(self) -> EngineStats:

@@ -92,5 +92,4 @@ class Service:
             answer_format=answer_format or self.answer_format,
             tools=tools,
             includes_usage=bool(request.stream_options and request.stream_options.include_usage),
-            keep_alive_s=self.config.keep_alive_s,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
@@ -27,34 +28,37 @@ def encode_named_event(event: msgspec.Struct) -> bytes:
     return f"event: {event.__struct_config__.tag}\n".encode() + encode_event(event)
 
 
-async def encode_named_events(events: AsyncIterator[msgspec.Struct | None]) -> AsyncIterator[bytes]:
-    """Yield each event under its name and a comment for each None; the events say themselves which one is the last."""
-    async for event in events:
-        yield PING if event is None else encode_named_event(event)
+async def encode_named_events(batches: AsyncIterator[Sequence[msgspec.Struct]]) -> AsyncIterator[bytes]:
+    """Yield the events of each batch under their names; the events say themselves which one is the last."""
+    async for events in batches:
+        yield b"".join(map(encode_named_event, events))
 
 
-async def encode_numbered_events(events: AsyncIterator[msgspec.Struct | None]) -> AsyncIterator[bytes]:
-    """Yield each event under its number and a comment for each None; the events say themselves which one is the last.
+async def encode_numbered_events(batches: AsyncIterator[Sequence[msgspec.Struct]]) -> AsyncIterator[bytes]:
+    """Yield the events of each batch under their numbers; the events say themselves which one is the last.
 
     A failure becomes an error event. A browser tells the last number that it saw when it connects again.
     """
-    number = 0
+    numbers = itertools.count()
+
+    def numbered(event: msgspec.Struct) -> bytes:
+        return b"id: %d\n" % next(numbers) + encode_event(event)
+
     try:
-        async for event in events:
-            yield PING if event is None else b"id: %d\n" % number + encode_event(event)
-            number += event is not None
+        async for events in batches:
+            yield b"".join(map(numbered, events))
     except Exception as error:
-        yield b"id: %d\n" % number + encode_event(to_api_error(error).envelope)
+        yield numbered(to_api_error(error).envelope)
 
 
-async def encode_events(chunks: AsyncIterator[msgspec.Struct | None]) -> AsyncIterator[bytes]:
-    """Yield an event for each chunk and a comment for each None, then DONE.
+async def encode_events(batches: AsyncIterator[Sequence[msgspec.Struct]]) -> AsyncIterator[bytes]:
+    """Yield an event for each chunk of each batch, then DONE.
 
     The status line is long gone when something fails here, so a failure becomes an error event, the last one.
     """
     try:
-        async for chunk in chunks:
-            yield PING if chunk is None else encode_event(chunk)
+        async for chunks in batches:
+            yield b"".join(map(encode_event, chunks))
     except Exception as error:
         yield encode_event(to_api_error(error).envelope)
     else:

@@ -177,7 +177,7 @@ class FakeEngine:
         ]
         return EngineSnapshot(num_steps=3, block_size=16, block_uses=tuple(uses), requests=tuple(requests))
 
-    def abort(self, request_id: str) -> None:
+    def end(self, request_id: str) -> None:
         if request_id in self.running:
             self.running.discard(request_id)
             self.aborted.append(request_id)
@@ -194,7 +194,8 @@ class FakeEngine:
         *,
         request_id: str | None = None,
         cache_salt: str | None = None,
-    ) -> AsyncIterator[RequestOutput]:
+        ready: asyncio.Event | None = None,
+    ) -> FakeOutputs:
         if len(self.running) >= self.max_num_running:
             raise EngineBusyError("the queue is full", retry_after_s=2)
         if not prompt_token_ids:
@@ -215,7 +216,8 @@ class FakeEngine:
         self.cache_salts.append(cache_salt)
         assert request_id is not None, "the server names its requests"
         self.running.add(request_id)
-        return self._play(request_id, prompt_token_ids, params, self.reply(prompt, params))
+        steps = self._play(request_id, prompt_token_ids, params, self.reply(prompt, params))
+        return FakeOutputs(steps, ready or asyncio.Event(), lambda: self.end(request_id))
 
     async def _play(
         self, request_id: str, prompt: Sequence[int], params: SamplingParams, reply: str
@@ -231,7 +233,7 @@ class FakeEngine:
                     self.running.discard(request_id)
                 yield output
         finally:
-            self.abort(request_id)
+            self.end(request_id)
 
     def _outputs(
         self, request_id: str, prompt: Sequence[int], params: SamplingParams, reply: str, metrics: RequestMetrics
@@ -272,6 +274,35 @@ class FakeEngine:
                 steps=(_step(ids, proposer if depth else None),) if params.reports_steps else (),
                 embedding=None if params.pooling is None or start else tuple(map(float, map(prompt.count, LETTERS))),
             )
+
+
+class FakeOutputs:
+    """Plays the steps of one request, each once the one before was taken."""
+
+    def __init__(self, steps: AsyncIterator[RequestOutput], ready: asyncio.Event, end: Callable[[], None]) -> None:
+        self._steps, self._ready, self._end = steps, ready, end
+        self._play_on()
+
+    def take(self) -> RequestOutput | None:
+        if not self._step.done():
+            return None
+        output = self._step.result()
+        if not output.is_finished:
+            self._play_on()
+        return output
+
+    def close(self) -> None:
+        self._step.cancel()
+        self._end()
+
+    def _play_on(self) -> None:
+        self._step = asyncio.ensure_future(anext(self._steps))
+        self._step.add_done_callback(self._played)
+
+    def _played(self, step: asyncio.Task[RequestOutput]) -> None:
+        if not step.cancelled():
+            step.exception()  # seen, if nobody takes it
+        self._ready.set()
 
 
 def _step(token_ids: Sequence[int], proposer: str | None) -> DecodeStep:

@@ -33,8 +33,6 @@ class Answer:
     """What the model may do with tools; None: nothing in its answer is a call."""
     includes_usage: bool = False
     """Whether a stream ends with a chunk of usage."""
-    keep_alive_s: float = 15.0
-    """Silence after which a stream says that it still lives."""
 
 
 def fresh_id(prefix: str) -> str:

@@ -49,25 +49,22 @@ async def chat_completion(answer: Answer, outputs: ChoiceOutputs) -> ChatComplet
     )
 
 
-async def chat_chunks(answer: Answer, outputs: ChoiceOutputs) -> AsyncIterator[ChatCompletionChunk | None]:
-    """Yield the answer in pieces, None when nothing came for a while, and the numbers with the last piece."""
+async def chat_chunks(answer: Answer, outputs: ChoiceOutputs) -> AsyncIterator[list[ChatCompletionChunk]]:
+    """Yield the answer in pieces, those that came together in one list; the last piece has the numbers."""
     choices = [_Choice(answer, index) for index in range(outputs.num_choices)]
-    usage = None if answer.includes_usage else UNSET
-    with outputs:
-        while not outputs.is_finished:
-            taken = await outputs.take(answer.keep_alive_s)
-            if not taken:
-                yield None
-            for index, output in taken:
-                answer.tally.add(index, output)
-            deltas = [delta for index, output in taken for delta in choices[index].deltas(output)]
-            for number, delta in enumerate(deltas):
-                is_last = outputs.is_finished and not answer.includes_usage and number == len(deltas) - 1
-                helix = answer.tally.report() if is_last else UNSET
-                yield ChatCompletionChunk(**_identity(answer), choices=[delta], usage=usage, helix=helix)
-    if answer.includes_usage:
-        total = answer.tally.usage(outputs.num_choices)
-        yield ChatCompletionChunk(**_identity(answer), choices=[], usage=total, helix=answer.tally.report())
+    identity, usage = _identity(answer), None if answer.includes_usage else UNSET
+    while not outputs.is_finished:
+        deltas: list[ChatChunkChoice] = []
+        for index, output in await outputs.take():
+            answer.tally.add(index, output)
+            deltas += choices[index].deltas(output)
+        chunks = [ChatCompletionChunk(**identity, choices=[delta], usage=usage) for delta in deltas]
+        if outputs.is_finished:
+            if answer.includes_usage:
+                total = answer.tally.usage(outputs.num_choices)
+                chunks.append(ChatCompletionChunk(**identity, choices=[], usage=total))
+            chunks[-1].helix = answer.tally.report()
+        yield chunks
 
 
 def _identity(answer: Answer) -> dict[str, Any]:

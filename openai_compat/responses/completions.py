@@ -41,26 +41,22 @@ async def completion(
 
 async def completion_chunks(
     answer: Answer, outputs: ChoiceOutputs, request: CompletionRequest, echoes: Sequence[Echo]
-) -> AsyncIterator[Completion | None]:
-    """Yield the answer in pieces, None when nothing came for a while, and the numbers with the last piece."""
+) -> AsyncIterator[list[Completion]]:
+    """Yield the answer in pieces, those that came together in one list; the last piece has the numbers."""
     choices = _choices(answer, outputs, request, echoes)
-    usage = None if answer.includes_usage else UNSET
-    with outputs:
-        while not outputs.is_finished:
-            taken = await outputs.take(answer.keep_alive_s)
-            if not taken:
-                yield None
-            for index, output in taken:
-                answer.tally.add(index, output)
-            pieces = [piece for index, output in taken for piece in choices[index].pieces(output)]
-            pieces += [piece for choice in choices for piece in choice.held_pieces()]
-            for number, piece in enumerate(pieces):
-                is_last = outputs.is_finished and not answer.includes_usage and number == len(pieces) - 1
-                helix = answer.tally.report() if is_last else UNSET
-                yield Completion(**_identity(answer), choices=[piece], usage=usage, helix=helix)
-    if answer.includes_usage:
-        total = answer.tally.usage(outputs.num_choices)
-        yield Completion(**_identity(answer), choices=[], usage=total, helix=answer.tally.report())
+    identity, usage = _identity(answer), None if answer.includes_usage else UNSET
+    while not outputs.is_finished:
+        pieces: list[CompletionChoice] = []
+        for index, output in await outputs.take():
+            answer.tally.add(index, output)
+            pieces += choices[index].pieces(output)
+        pieces += [piece for choice in choices for piece in choice.held_pieces()]
+        chunks = [Completion(**identity, choices=[piece], usage=usage) for piece in pieces]
+        if outputs.is_finished:
+            if answer.includes_usage:
+                chunks.append(Completion(**identity, choices=[], usage=answer.tally.usage(outputs.num_choices)))
+            chunks[-1].helix = answer.tally.report()
+        yield chunks
 
 
 def _identity(answer: Answer) -> dict[str, Any]:

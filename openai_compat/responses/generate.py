@@ -40,16 +40,12 @@ async def generation_batch(
     )
 
 
-async def generation_events(answer: Answer, outputs: ChoiceOutputs) -> AsyncIterator[GenerationEvent | None]:
-    """Yield an event for each output, None when nothing came for a while; the last one has the numbers."""
-    with outputs:
-        while not outputs.is_finished:
-            taken = await outputs.take(answer.keep_alive_s)
-            if not taken:
-                yield None
-            for index, output in taken:
-                answer.tally.add(index, output)
-                yield _event(output, answer)
+async def generation_events(answer: Answer, outputs: ChoiceOutputs) -> AsyncIterator[list[GenerationEvent]]:
+    """Yield an event for each output of one prompt's answer; the last one has the numbers."""
+    while not outputs.is_finished:
+        ((index, output),) = await outputs.take()
+        answer.tally.add(index, output)
+        yield [_event(output, answer)]
 
 
 class _Text:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from msgspec import structs
 
@@ -42,40 +43,36 @@ async def whole_response(
 
 async def response_events(
     response: ResponseObject, answer: Answer, outputs: ChoiceOutputs, keep: Keep
-) -> AsyncIterator[ResponseEvent | None]:
-    """Yield all events of a response, and None when nothing came for a while; an error is the last event."""
-    numbers: Iterator[int] = iter(range(2**63))
-    async for event in _events(response, answer, outputs, keep):
-        if event is not None:
+) -> AsyncIterator[list[ResponseEvent]]:
+    """Yield all events of a response, those that came together in one list; an error is the last event."""
+    numbers = itertools.count()
+    async for events in _events(response, answer, outputs, keep):
+        for event in events:
             event.sequence_number = next(numbers)
-        yield event
+        yield events
 
 
 async def _events(
     response: ResponseObject, answer: Answer, outputs: ChoiceOutputs, keep: Keep
-) -> AsyncIterator[ResponseEvent | None]:
+) -> AsyncIterator[list[ResponseEvent]]:
     writer = ItemWriter(answer)
     try:
         with outputs:
-            yield ResponseCreated(response=response)
+            created = ResponseCreated(response=response)
             taken: list[tuple[int, RequestOutput]] = []
             if response.status == "queued":
-                yield ResponseQueued(response=response)
+                yield [created, ResponseQueued(response=response)]
                 taken = await outputs.take()
                 response = structs.replace(response, status="in_progress")
-            yield ResponseInProgress(response=response)
-            while True:
-                for _, output in taken:
-                    for event in writer.feed(output):
-                        yield event
-                if outputs.is_finished:
-                    break
-                taken = await outputs.take(answer.keep_alive_s)
-                if not taken:
-                    yield None
+                yield [ResponseInProgress(response=response)]
+            else:
+                yield [created, ResponseInProgress(response=response)]
+            yield [event for _, output in taken for event in writer.feed(output)]
+            while not outputs.is_finished:
+                yield [event for _, output in await outputs.take() for event in writer.feed(output)]
         response = ended(response, answer, writer.items, is_cut=writer.is_cut)
         await keep(response)
     except Exception as error:
-        yield ResponseFailed(response=failed(response, answer, writer.items, to_api_error(error)))
+        yield [ResponseFailed(response=failed(response, answer, writer.items, to_api_error(error)))]
     else:
-        yield ResponseIncomplete(response=response) if writer.is_cut else ResponseCompleted(response=response)
+        yield [ResponseIncomplete(response=response) if writer.is_cut else ResponseCompleted(response=response)]

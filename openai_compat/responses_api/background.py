@@ -32,7 +32,7 @@ class BackgroundResponse:
         self,
         response: ResponseObject,
         input_items: Sequence[Item],
-        events: AsyncIterator[ResponseEvent | None],
+        events: AsyncIterator[Sequence[ResponseEvent]],
         keep: Keep,
     ) -> None:
         self.response = response
@@ -48,22 +48,20 @@ class BackgroundResponse:
         """Whether no event will follow."""
         return self._work.done()
 
-    async def follow(self, starting_after: int, keep_alive_s: float | None) -> AsyncIterator[ResponseEvent | None]:
-        """Yield the events numbered above starting_after, past ones first, and None when nothing came for a while.
+    async def follow(self, starting_after: int) -> AsyncIterator[Sequence[ResponseEvent]]:
+        """Yield the events numbered above starting_after, past ones first.
 
         Those of a cancelled response end without a last event, as OpenAI's do.
         """
         number = starting_after + 1
         while True:
-            while number < len(self._events):
-                yield self._events[number]
-                number += 1
-            if self.has_ended:
+            if news := self._events[number:]:
+                yield news
+                number += len(news)
+            elif self.has_ended:
                 return
-            try:
-                await asyncio.wait_for(self._grew.wait(), keep_alive_s)
-            except TimeoutError:
-                yield None
+            else:
+                await self._grew.wait()
 
     async def end(self, status: Literal["cancelled", "failed"], error: ResponseError | None = None) -> None:
         """Stop the work, if there is any left, and keep what was finished of the output."""
@@ -73,11 +71,12 @@ class BackgroundResponse:
             self.response = structs.replace(self.response, status=status, error=error)
             await self._keep(self.response)
 
-    async def _make(self, events: AsyncIterator[ResponseEvent | None]) -> None:
+    async def _make(self, batches: AsyncIterator[Sequence[ResponseEvent]]) -> None:
         try:
-            async for event in events:
-                if event is not None:
+            async for events in batches:
+                for event in events:
                     self._take(event)
+                self._wake()
             if self.response.status == "failed":
                 await self._keep(self.response)
         except Exception:
@@ -91,7 +90,6 @@ class BackgroundResponse:
         elif isinstance(event, OutputItemDone):
             self.response = structs.replace(self.response, output=[*self.response.output, event.item])
         self._events.append(event)
-        self._wake()
 
     def _wake(self) -> None:
         self._grew.set()

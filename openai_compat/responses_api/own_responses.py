@@ -103,9 +103,7 @@ class OwnResponses:
             raise ApiError(400, "Only responses created with background true can be cancelled.")
         return response
 
-    async def events(
-        self, id: str, starting_after: int, keep_alive_s: float | None
-    ) -> AsyncIterator[ResponseEvent | None]:
+    async def events(self, id: str, starting_after: int) -> AsyncIterator[Sequence[ResponseEvent]]:
         """Return the events of a response that is made in the background, also those that are to come.
 
         Raises:
@@ -119,7 +117,7 @@ class OwnResponses:
                 "The events of this response are not kept: only those created with background true tell them"
                 f" again, the last {MAX_REPLAYS} of this server.",
             )
-        return at_work.follow(starting_after, keep_alive_s)
+        return at_work.follow(starting_after)
 
     async def delete(self, id: str) -> None:
         """Forget a response, and cancel it if it is at work; raises ApiError where it is not kept."""

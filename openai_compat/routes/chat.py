@@ -54,5 +54,5 @@ class ChatController(Controller):
             )
             outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
         if body.stream:
-            return event_stream(chat_chunks(answer, outputs), outputs, headers)
+            return event_stream(chat_chunks(answer, outputs), outputs, headers, service.config.keep_alive_s)
         return json_response(await whole(request, outputs, chat_completion(answer, outputs)), headers)

@@ -52,5 +52,6 @@ class CompletionsController(Controller):
             )
         echoes = await asyncio.to_thread(echoed_prompts, body, prompts, engine.tokenizer)
         if body.stream:
-            return event_stream(completion_chunks(answer, outputs, body, echoes), outputs, headers)
+            chunks = completion_chunks(answer, outputs, body, echoes)
+            return event_stream(chunks, outputs, headers, service.config.keep_alive_s)
         return json_response(await whole(request, outputs, completion(answer, outputs, body, echoes)), headers)

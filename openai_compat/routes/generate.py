@@ -68,7 +68,8 @@ async def _stream(
     request: Request[Any, Any, Any], service: Service, body: GenerateRequest, headers: dict[str, str]
 ) -> Response[Any]:
     _, answer, outputs = await _submit(request, service, body, [body.prompt], "prompt")
-    return event_stream(generation_events(answer, outputs), outputs, headers, sse.encode_numbered_events)
+    events, keep_alive_s = generation_events(answer, outputs), service.config.keep_alive_s
+    return event_stream(events, outputs, headers, keep_alive_s, sse.encode_numbered_events)
 
 
 async def _submit(

@@ -70,17 +70,16 @@ class ResponsesController(Controller):
         async def keep(ended: ResponseObject) -> None:
             await own.keep(ended, items)
 
-        response = begun(body, answer)
+        response, keep_alive_s = begun(body, answer), service.config.keep_alive_s
         if body.background:
             made = BackgroundResponse(response, items, response_events(response, answer, outputs, keep), keep)
             service.background.add(own.owner, made)
             if body.stream:
-                events = made.follow(-1, answer.keep_alive_s)
-                return event_stream(events, None, headers, sse.encode_named_events)
+                return event_stream(made.follow(-1), None, headers, keep_alive_s, sse.encode_named_events)
             return json_response(made.response, headers)
         if body.stream:
             events = response_events(response, answer, outputs, keep)
-            return event_stream(events, outputs, headers, sse.encode_named_events)
+            return event_stream(events, outputs, headers, keep_alive_s, sse.encode_named_events)
         return json_response(await whole(request, outputs, whole_response(response, answer, outputs, keep)), headers)
 
     @post("/input_tokens", status_code=HTTP_200_OK)
@@ -105,8 +104,8 @@ class ResponsesController(Controller):
         own = _own(request, service)
         if query.stream:
             after = -1 if query.starting_after is None else query.starting_after
-            events = await own.events(response_id, after, service.config.keep_alive_s)
-            return event_stream(events, None, {}, sse.encode_named_events)
+            events = await own.events(response_id, after)
+            return event_stream(events, None, {}, service.config.keep_alive_s, sse.encode_named_events)
         if query.starting_after is not None:
             raise InvalidParameter("starting_after", "starting_after says where a stream goes on: it needs stream.")
         return json_response((await own.turn(response_id)).response)

@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from helix.async_engine import AsyncEngine, OutputStream
+from helix.async_engine import AsyncEngine
 from helix.errors import EngineBusyError, EngineDeadError, InvalidRequestError
-from helix.outputs import DecodeStep, FinishReason, RequestMetrics, RequestOutput
+from helix.output_stream import OutputStream
+from helix.outputs import FinishReason, RequestOutput
 from helix.sampling_params import SamplingParams
 from tests.engines import make_engine, run
 from tests.models import tiny_llama
@@ -210,23 +211,5 @@ def test_a_snapshot_that_a_dying_engine_owes_is_an_error() -> None:
     async def main() -> None:
         with pytest.raises(EngineDeadError):
             await engine.snapshot()
-
-    _within(30, main)
-
-
-def test_steps_that_wait_for_a_slow_reader_are_merged_with_their_tokens() -> None:
-    steps = [DecodeStep((), 0, (token_id,), float(token_id)) for token_id in (1, 2)]
-    metrics = RequestMetrics(0.0)
-    outputs = [
-        RequestOutput("a", "x", step.token_ids, None, reason, None, metrics, steps=(step,))
-        for step, reason in zip(steps, (None, FinishReason.STOP), strict=True)
-    ]
-
-    async def main() -> None:
-        stream = OutputStream("a", asyncio.get_running_loop(), lambda _: None)
-        for output in outputs:
-            stream.push(output)
-        (merged,) = await _collect(stream)
-        assert (merged.token_ids, merged.steps) == ((1, 2), tuple(steps))
 
     _within(30, main)

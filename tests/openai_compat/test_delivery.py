@@ -29,7 +29,7 @@ def send(server: Server[FakeEngine], path: str, **fields: Any) -> socket.socket:
     """Send a request and return its connection, unread."""
     body = json.dumps({"model": "model-1"} | fields).encode()
     connection = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body)
     return connection
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import msgspec
+import pytest
 
 from helix import EngineDeadError
-from openai_compat.sse import DONE, PING, encode_event, encode_events, encode_named_events
+from openai_compat.sse import DONE, PING, encode_event, encode_events, encode_named_events, encode_numbered_events
 
 
 class Chunk(msgspec.Struct):
     text: str
 
 
-def collect(chunks: AsyncIterator[msgspec.Struct | None]) -> list[bytes]:
+Encode = Callable[[AsyncIterator[list[Any]]], AsyncIterator[bytes]]
+
+
+def encoded(encode: Encode, *batches: list[Any], error: Exception | None = None) -> list[bytes]:
+    async def made() -> AsyncIterator[list[Any]]:
+        for batch in batches:
+            yield batch
+        if error is not None:
+            raise error
+
     async def run() -> list[bytes]:
-        return [event async for event in encode_events(chunks)]
+        return [data async for data in encode(made())]
 
     return asyncio.run(run())
 
@@ -26,24 +37,23 @@ def test_an_event_is_one_line_whatever_the_text() -> None:
     assert encode_event(Chunk("a\nb\r\n\u2028é")) == 'data: {"text":"a\\nb\\r\\n\u2028é"}\n\n'.encode()
 
 
-def test_a_stream_ends_with_done_and_none_is_a_comment() -> None:
-    async def chunks() -> AsyncIterator[Chunk | None]:
-        yield Chunk("a")
-        yield None
-        yield Chunk("b")
+def test_events_that_came_together_are_sent_together_and_a_stream_ends_with_done() -> None:
+    a, b, c = (b'data: {"text":"%s"}\n\n' % letter for letter in (b"a", b"b", b"c"))
+    assert encoded(encode_events, [Chunk("a"), Chunk("b")], [], [Chunk("c")]) == [a + b, b"", c, DONE]
+    numbered = [b"id: 0\n" + a + b"id: 1\n" + b, b"", b"id: 2\n" + c]
+    assert encoded(encode_numbered_events, [Chunk("a"), Chunk("b")], [], [Chunk("c")]) == numbered
 
-    assert collect(chunks()) == [b'data: {"text":"a"}\n\n', PING, b'data: {"text":"b"}\n\n', DONE]
+
+def test_a_comment_is_no_event() -> None:
     assert PING.startswith(b":") and PING.endswith(b"\n\n")
 
 
-def test_a_failure_is_an_error_event_and_the_last_one() -> None:
-    async def chunks() -> AsyncIterator[Chunk | None]:
-        yield Chunk("a")
-        raise EngineDeadError("secret detail")
-
-    first, last = collect(chunks())
-    assert first == b'data: {"text":"a"}\n\n'
-    error = msgspec.json.decode(last.removeprefix(b"data: "))["error"]
+@pytest.mark.parametrize(("encode", "number"), [(encode_events, b""), (encode_numbered_events, b"id: 1\n")])
+def test_a_failure_is_an_error_event_and_the_last_one(encode: Encode, number: bytes) -> None:
+    first, last = encoded(encode, [Chunk("a")], error=EngineDeadError("secret detail"))
+    assert first.endswith(b'data: {"text":"a"}\n\n')
+    assert last.startswith(number)
+    error = msgspec.json.decode(last.removeprefix(number).removeprefix(b"data: "))["error"]
     assert set(error) == {"message", "type", "param", "code"}
     assert error["type"] == "server_error"
     assert "secret" not in error["message"]
@@ -54,11 +64,5 @@ class Named(msgspec.Struct, tag_field="type", tag="thing.made"):
 
 
 def test_a_named_event_says_its_name_twice_and_nothing_follows_the_last_one() -> None:
-    async def events() -> AsyncIterator[Named | None]:
-        yield Named("a")
-        yield None
-
-    async def run() -> list[bytes]:
-        return [event async for event in encode_named_events(events())]
-
-    assert asyncio.run(run()) == [b'event: thing.made\ndata: {"type":"thing.made","text":"a"}\n\n', PING]
+    event = b'event: thing.made\ndata: {"type":"thing.made","text":"a"}\n\n'
+    assert encoded(encode_named_events, [Named("a"), Named("a")]) == [event + event]

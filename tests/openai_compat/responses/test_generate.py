@@ -13,7 +13,7 @@ from openai_compat.schemas.generate import GenerationBatch, GenerationEvent
 from tests.fakes import FakeEngine
 
 
-def answer_to(engine: FakeEngine, prompts: list[list[int]], keep_alive_s: float = 15.0) -> tuple[Answer, ChoiceOutputs]:
+def answer_to(engine: FakeEngine, prompts: list[list[int]]) -> tuple[Answer, ChoiceOutputs]:
     params = SamplingParams(max_tokens=6)
     answer = Answer(
         id="gen-1",
@@ -22,13 +22,12 @@ def answer_to(engine: FakeEngine, prompts: list[list[int]], keep_alive_s: float 
         tokenizer=engine.tokenizer,
         params=params,
         tally=Tally.of(prompts, params, engine.info),
-        keep_alive_s=keep_alive_s,
     )
     return answer, ChoiceOutputs(engine, prompts, [params], answer.id)
 
 
-def played(step_s: float = 0.0) -> FakeEngine:
-    engine = FakeEngine(lambda prompt, params: prompt * 4, step_s=step_s)
+def played() -> FakeEngine:
+    engine = FakeEngine(lambda prompt, params: prompt * 4)
     engine.start()
     return engine
 
@@ -46,13 +45,11 @@ def test_each_result_of_a_batch_counts_its_own_tokens() -> None:
     assert (batch.metrics.prompt_tokens, batch.metrics.completion_tokens) == (3, 11)
 
 
-def test_a_silent_stream_yields_nothing_to_say_and_its_last_event_has_the_numbers() -> None:
-    async def run() -> list[GenerationEvent | None]:
-        answer, outputs = answer_to(played(step_s=0.2), [[97]], keep_alive_s=0.05)
-        return [event async for event in generation_events(answer, outputs)]
+def test_the_last_event_of_a_stream_has_the_numbers() -> None:
+    async def run() -> list[GenerationEvent]:
+        answer, outputs = answer_to(played(), [[97]])
+        return [event async for events in generation_events(answer, outputs) for event in events]
 
     events = asyncio.run(run())
-    said = [event for event in events if event is not None]
-    assert len(said) < len(events)
-    assert [event.is_final for event in said] == [False, True]
-    assert said[-1].metrics and said[-1].metrics.completion_tokens == sum(len(event.token_ids) for event in said)
+    assert [event.is_final for event in events] == [False, True]
+    assert events[-1].metrics and events[-1].metrics.completion_tokens == sum(len(event.token_ids) for event in events)

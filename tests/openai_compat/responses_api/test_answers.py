@@ -38,7 +38,8 @@ def run(engine: FakeEngine, keep: Keep, *, stream: bool) -> Any:
         response = begun(ResponsesRequest(model="m", input="hi"), answer)
         if not stream:
             return msgspec.to_builtins(await whole_response(response, answer, outputs, keep))
-        return [msgspec.to_builtins(e) async for e in response_events(response, answer, outputs, keep) if e is not None]
+        batches = response_events(response, answer, outputs, keep)
+        return [msgspec.to_builtins(event) async for events in batches for event in events]
 
     return asyncio.run(answer())
 

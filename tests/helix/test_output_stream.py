@@ -1,0 +1,86 @@
+"""Outputs that nobody took in time are given as one, and nothing of them is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from helix.errors import EngineDeadError
+from helix.output_stream import OutputStream
+from helix.outputs import DecodeStep, FinishReason, RequestMetrics, RequestOutput, TokenLogprob
+
+LOOP = asyncio.new_event_loop()
+LOOP.close()
+
+
+def output(token_id: int, *, is_last: bool = False, scores: bool = False) -> RequestOutput:
+    entry = TokenLogprob(token_id, -float(token_id), ())
+    return RequestOutput(
+        request_id="a",
+        text=f"<{token_id}>",
+        token_ids=(token_id,),
+        logprobs=(entry,) if scores else None,
+        finish_reason=FinishReason.LENGTH if is_last else None,
+        stop_reason=None,
+        metrics=RequestMetrics(0.0),
+        prompt_logprobs=(entry,) if token_id == 1 else None,
+        embedding=(0.5,) if token_id == 1 else None,
+        steps=(DecodeStep((), 0, (token_id,), float(token_id)),),
+    )
+
+
+def stream(aborted: list[str] | None = None, ready: asyncio.Event | None = None) -> OutputStream:
+    aborts = [] if aborted is None else aborted
+    return OutputStream("a", LOOP, aborts.append, ready or asyncio.Event())
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_outputs_that_wait_for_a_slow_reader_are_one_with_all_that_they_had(scores: bool) -> None:
+    outputs = [output(token_id, is_last=token_id == 3, scores=scores) for token_id in (1, 2, 3)]
+    waiting = stream()
+    for one in outputs:
+        waiting.push(one)
+    merged = waiting.take()
+    assert merged is not None
+    assert (merged.text, merged.token_ids, merged.finish_reason) == ("<1><2><3>", (1, 2, 3), FinishReason.LENGTH)
+    assert merged.steps == tuple(step for one in outputs for step in one.steps)
+    assert merged.logprobs == (tuple(entry for one in outputs for entry in one.logprobs or ()) if scores else None)
+    assert (merged.prompt_logprobs, merged.embedding) == (outputs[0].prompt_logprobs, (0.5,))
+
+
+def test_an_error_comes_behind_what_was_said_before_it() -> None:
+    failing = stream()
+    assert failing.take() is None
+    failing.push(output(1))
+    failing.fail(EngineDeadError("gone"))
+    assert failing.take() == output(1)
+    with pytest.raises(EngineDeadError):
+        failing.take()
+
+
+def test_only_a_stream_without_an_end_is_aborted_and_once() -> None:
+    aborted: list[str] = []
+    ended, failed, left = stream(aborted), stream(aborted), stream(aborted)
+    ended.push(output(1, is_last=True))
+    ended.take()
+    failed.fail(EngineDeadError("gone"))
+    with pytest.raises(EngineDeadError):
+        failed.take()
+    for one in (ended, failed):
+        one.close()
+    assert aborted == []
+    left.close()
+    left.close()
+    assert aborted == ["a"]
+
+
+def test_one_event_wakes_the_reader_of_several_streams() -> None:
+    async def read() -> list[int]:
+        ready = asyncio.Event()
+        streams = [stream(ready=ready) for _ in range(3)]
+        asyncio.get_running_loop().call_soon(streams[1].push, output(1, is_last=True))
+        await asyncio.wait_for(ready.wait(), 10)
+        return [number for number, one in enumerate(streams) if one.take() is not None]
+
+    assert asyncio.run(read()) == [1]
