@@ -270,11 +270,15 @@ class LLMEngine:
     def snapshot(self) -> EngineSnapshot:
         """Return how memory and requests stand between two steps; it keeps nothing of the engine alive."""
         batch = {item.request.request_id: item for item in self._last_scheduled} if self.has_requests else {}
-        requests = (*self.scheduler.running, *self.scheduler.waiting)
+        manager, requests = self.block_manager, (*self.scheduler.running, *self.scheduler.waiting)
+        draft_block_ids = manager.draft_computed_blocks()
+        for request in requests:  # a block that is not full yet is nobody else's
+            draft_block_ids.update(request.block_table[: manager.num_blocks_for(request.num_draft_computed_tokens)])
         return EngineSnapshot(
             num_steps=self._stats.num_steps,
-            block_size=self.block_manager.block_size,
-            block_uses=tuple(self.block_manager.uses()),
+            block_size=manager.block_size,
+            block_uses=tuple(manager.uses()),
+            draft_block_ids=frozenset(draft_block_ids),
             requests=tuple(RequestSnapshot.of(request, batch.get(request.request_id)) for request in requests),
         )
 

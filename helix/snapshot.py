@@ -60,5 +60,8 @@ class EngineSnapshot:
     block_size: int
     block_uses: tuple[BlockUse, ...]
     """Of every block, in the order of their ids."""
+    draft_block_ids: frozenset[int]
+    """Of those, the blocks in which the pool of the draft model, or of the heads that draft, holds tokens as well: both
+    pools have the same block tables."""
     requests: tuple[RequestSnapshot, ...]
     """Running ones in their order of arrival, then waiting ones."""

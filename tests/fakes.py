@@ -175,7 +175,13 @@ class FakeEngine:
             )
             for block_id, request_id in enumerate(running)
         ]
-        return EngineSnapshot(num_steps=3, block_size=16, block_uses=tuple(uses), requests=tuple(requests))
+        return EngineSnapshot(
+            num_steps=3,
+            block_size=16,
+            block_uses=tuple(uses),
+            draft_block_ids=frozenset(range(len(running))),
+            requests=tuple(requests),
+        )
 
     def end(self, request_id: str) -> None:
         if request_id in self.running:

@@ -105,6 +105,10 @@ class BlockManager:
             for block in self._blocks
         ]
 
+    def draft_computed_blocks(self) -> set[int]:
+        """Return the blocks of which the draft model's KV is valid to the end, in a block table or not."""
+        return {block.block_id for block in self._blocks if block.is_draft_computed}
+
     def num_blocks_for(self, num_tokens: int) -> int:
         """Return how many blocks cover num_tokens tokens."""
         return -(-num_tokens // self.block_size)

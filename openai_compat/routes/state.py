@@ -46,6 +46,10 @@ def _state(info: EngineInfo, stats: EngineStats, snapshot: EngineSnapshot) -> En
         block_size=snapshot.block_size,
         num_blocks=len(snapshot.block_uses),
         blocks=[(use.value, len(list(run))) for use, run in groupby(snapshot.block_uses)],
+        draft_blocks=[
+            (is_held, len(list(run)))
+            for is_held, run in groupby(block in snapshot.draft_block_ids for block in range(len(snapshot.block_uses)))
+        ],
         requests=[_request(request) for request in snapshot.requests],
     )
 

@@ -51,5 +51,7 @@ class EngineState(Struct, kw_only=True):
     num_blocks: int
     blocks: list[tuple[str, int]]
     """Runs of blocks of one use (free, cached, private or shared), in the order of their ids: use and length."""
+    draft_blocks: list[tuple[bool, int]]
+    """The same blocks in runs by whether the draft model's pool holds tokens in them as well."""
     requests: list[RequestState]
     """Running ones in their order of arrival, then waiting ones."""

@@ -124,6 +124,28 @@ def _shown_counts(page: Page, within: str) -> dict[str, int]:
     return counts
 
 
+def _colour(page: Page, name: str) -> str:
+    """Return one of the page's colours as six hexadecimal digits."""
+    colour: str = page.evaluate(
+        "name => getComputedStyle(document.documentElement).getPropertyValue(name)", f"--{name}"
+    )
+    return colour.strip().removeprefix("#")
+
+
+def _colours_of(page: Page, canvas: str) -> set[str]:
+    """Return the colours that are found in a canvas."""
+    colours: list[str] = page.locator(canvas).evaluate(
+        """canvas => {
+            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const found = new Set();
+            for (let at = 0; at < data.length; at += 4)
+              found.add([...data.slice(at, at + 3)].map(part => part.toString(16).padStart(2, "0")).join(""));
+            return [...found];
+        }"""
+    )
+    return set(colours)
+
+
 def _helix(body: str) -> Any:
     """Return the helix object at the end of a stream."""
     frames = [json.loads(line[6:]) for line in body.splitlines() if line.startswith("data: {")]
@@ -234,7 +256,9 @@ def test_the_map_shows_the_blocks_of_running_requests(visit: Callable[..., Visit
     assert all(table.split() for table in tables)
     first_blocks = {table.split()[0] for table in tables}
     assert len(first_blocks) < len(tables), "a common beginning is kept once"
-    assert "free" in (page.locator(".pool canvas").get_attribute("aria-label") or "")
+    expect(page.locator("[data-count=draft]")).not_to_have_text("0")
+    assert "held by the draft model too" in (page.locator(".pool canvas").get_attribute("aria-label") or "")
+    assert _colours_of(page, ".pool canvas") >= {_colour(page, name) for name in ("draft", "suffix", "predicted")}
     rows.first.get_by_role("button").click()
     assert page.locator("tr.chosen").count() == 1
     one.picture("memory-dark")

@@ -38,3 +38,27 @@ def test_blocks_and_requests_are_told_as_they_are_between_two_steps() -> None:
     assert idle.requests == ()
     assert Counter(idle.block_uses)[BlockUse.CACHED] > 0
     assert set(idle.block_uses) == {BlockUse.CACHED, BlockUse.FREE}
+
+
+def test_blocks_that_the_draft_models_pool_holds_too_are_told_and_no_others() -> None:
+    model = tiny_llama()
+    engine = make_engine(model, model)
+    drafted = SamplingParams(
+        temperature=0, max_tokens=20, ignore_eos=True, speculation_depth=2, speculation_method="draft"
+    )
+    plain = SamplingParams(temperature=0, max_tokens=20, ignore_eos=True, speculation_depth=0)
+    engine.add_request(engine.make_request([1, 2, 3, 4, 5, 6, 7, 8, 9], drafted, request_id="drafted"))
+    engine.add_request(engine.make_request([9, 8, 7, 6, 5, 4, 3, 2, 1], plain, request_id="plain"))
+    for _ in range(3):
+        engine.step()
+    taken = engine.snapshot()
+    first, second = taken.requests
+    assert 0 < first.num_draft_computed_tokens <= first.num_computed_tokens
+    num_held = -(-first.num_draft_computed_tokens // taken.block_size)
+    assert taken.draft_block_ids == set(first.block_table[:num_held])
+    assert second.num_draft_computed_tokens == 0
+    while engine.has_requests:
+        engine.step()
+    idle = engine.snapshot()
+    assert idle.draft_block_ids
+    assert {idle.block_uses[block] for block in idle.draft_block_ids} == {BlockUse.CACHED}

@@ -10,6 +10,7 @@ const USES = [
   ["cached", "cached", "Nobody's now; found again by whoever begins the same way."],
   ["free", "free", "Never used, or given up."],
 ];
+const DRAFT = ["draft", "draft model too", "The draft model has a pool of its own under the same numbers, and it holds these blocks too."];
 const SHOWN_IN_TABLE = 40;
 
 /** Ask for the state while the view is looked at; return [state, problem]. */
@@ -42,15 +43,15 @@ function useEngineState(isShown) {
   return [state, problem];
 }
 
-/** Return the use of each block, from runs. */
-function usesOf(state) {
-  return state.blocks.flatMap(([use, length]) => Array(length).fill(use));
+/** Return what is said of each block, from runs. */
+function ofEach(runs) {
+  return runs.flatMap(([fact, length]) => Array(length).fill(fact));
 }
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  return { private: of("draft"), shared: of("predicted"), cached: of("ngram"), free: of("sunken"), line: of("line"), ink: of("ink") };
+  return { private: of("suffix"), shared: of("predicted"), cached: of("ngram"), free: of("sunken"), draft: of("draft"), line: of("line"), ink: of("ink") };
 }
 
 /** The pool as a map; blocks of the chosen request are framed. */
@@ -60,7 +61,8 @@ function Pool({ state, chosen }) {
     const element = canvas.current;
     const width = element?.parentElement.clientWidth;
     if (!width) return;
-    const uses = usesOf(state);
+    const uses = ofEach(state.blocks);
+    const isDraft = ofEach(state.draft_blocks);
     const side = Math.max(5, Math.min(16, Math.floor(Math.sqrt((width * 260) / uses.length))));
     const columns = Math.floor(width / side);
     const height = Math.ceil(uses.length / columns) * side;
@@ -90,6 +92,13 @@ function Pool({ state, chosen }) {
         context.fillStyle = palette.free;
         context.fillRect(x + side / 2 - 1.5, y + 2, 2, side - 5);
       }
+      if (isDraft[block]) {
+        const strip = Math.max(2, Math.floor(side / 3));
+        context.fillStyle = palette.free;
+        context.fillRect(x, y + side - strip - 2, side - 1, 1);
+        context.fillStyle = palette.draft;
+        context.fillRect(x, y + side - 1 - strip, side - 1, strip);
+      }
       if (marked.has(block)) {
         context.strokeStyle = palette.ink;
         context.lineWidth = 2;
@@ -108,20 +117,21 @@ function Pool({ state, chosen }) {
     };
   });
   const counts = countsOf(state);
-  const words = USES.map(([use]) => `${counts[use] ?? 0} ${use}`).join(", ");
+  const words = [...USES.map(([use]) => `${counts[use]} ${use}`), `${counts.draft} held by the draft model too`].join(", ");
   return html`<div class="pool"><canvas ref=${canvas} role="img" aria-label=${`${state.num_blocks} blocks: ${words}`}></canvas></div>`;
 }
 
 function countsOf(state) {
-  const counts = {};
-  for (const [use, length] of state.blocks) counts[use] = (counts[use] ?? 0) + length;
+  const counts = { private: 0, shared: 0, cached: 0, free: 0, draft: 0 };
+  for (const [use, length] of state.blocks) counts[use] += length;
+  for (const [isHeld, length] of state.draft_blocks) counts.draft += isHeld ? length : 0;
   return counts;
 }
 
 function Uses({ state }) {
   const counts = countsOf(state);
   return html`<ul class="legend uses">
-    ${USES.map(([use, name, words]) => html`<li title=${words}><i class="cell" data-use=${use}></i>${name}<b data-count=${use}>${counts[use] ?? 0}</b></li>`)}
+    ${(state.draft_model || state.has_mtp ? [...USES, DRAFT] : USES).map(([use, name, words]) => html`<li title=${words}><i class="cell" data-use=${use}></i>${name}<b data-count=${use}>${counts[use]}</b></li>`)}
     <li class="muted">of ${state.num_blocks} blocks of ${state.block_size} tokens</li>
   </ul>`;
 }

@@ -23,6 +23,7 @@ def test_blocks_come_in_runs_and_requests_without_their_text(serve: Callable[...
     (request_id,) = server.engine.running
     state = response.json()
     assert state["blocks"] == [["private", 1], ["cached", 1], ["free", 62]]
+    assert state["draft_blocks"] == [[True, 1], [False, 63]]
     assert state["num_blocks"] == sum(length for _, length in state["blocks"])
     (request,) = state["requests"]
     assert request["id"] == f"{request_id[:17]}-0"
