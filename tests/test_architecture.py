@@ -57,6 +57,8 @@ HELIX_LAYERS = [
         "helix.spec_decode.forced_tokens",
     ],
     ["helix.model.families", "helix.model.attention", "helix.spec_decode.growing_draft", "helix.text_stream"],
+    ["helix.model.fused_decoder"],
+    ["helix.model.fusion"],
     ["helix.demo"],
     ["helix.model.loader", "helix.model.local"],
     ["helix.model.runner", "helix.model.draft", "helix.machine"],

@@ -67,6 +67,11 @@ def attention_context(context: AttentionContext) -> Iterator[None]:
         _active.pop()
 
 
+def active_context() -> AttentionContext | None:
+    """Return what the forward pass that is running works on; None outside of one."""
+    return _active[-1] if _active else None
+
+
 def paged_attention(
     module: nn.Module,
     query: Tensor,  # [1, num_heads, num_query_tokens, key_dim]

@@ -14,6 +14,7 @@ from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig, Quantization
 from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
+from helix.model.fusion import FusedModel, fuse
 from helix.model.loading_bar import LoadingBar
 from helix.model.narrow_head import narrow_head
 from helix.model.quantization import check_quantization
@@ -48,6 +49,8 @@ class LoadedModel:
     """Bits of the weights of linear layers."""
     head_ids: Tensor | None = None
     """The tokens that it has logits of, in their order; None: all of them."""
+    fused: FusedModel | None = None
+    """Computes the module's logits faster; None: the module does."""
 
 
 NUM_LOADING_STAGES = 2
@@ -113,12 +116,14 @@ def prepare(module: nn.Module, name: str, device: torch.device, *, quantization:
     module.to(device)
     attention.register()
     layers = probe(module, architecture)
-    dtype, linear_route = next(module.parameters()).dtype, "torch"
+    dtype, linear_route, fused = next(module.parameters()).dtype, "torch", None
     if device.type == "cpu":
         report = linear.pack(module, quantization=quantization)
         logger.info("%s", report)
         dtype, linear_route = report.activation_dtype, f"{report.reason}, {report.weight_format} weights"
     module.set_attn_implementation(attention.IMPLEMENTATION)  # type: ignore[operator]
+    if device.type == "cpu" and dtype is torch.float32:
+        fused = fuse(module, layers, is_quantised=quantization != "none")
     text_config: Any = module.config.get_text_config()  # type: ignore[union-attr, operator]
     return LoadedModel(
         name=name,
@@ -133,6 +138,7 @@ def prepare(module: nn.Module, name: str, device: torch.device, *, quantization:
         num_parameters=num_parameters,
         linear_route=linear_route,
         quantization=quantization,
+        fused=fused,
     )
 
 

@@ -40,22 +40,28 @@ class ModelRunner:
         if not num_logits:  # a chunk inside a prompt; the LM head wants at least one row
             rows = torch.zeros(1, dtype=torch.int64, device=self.loaded.device)
         with attention_context(AttentionContext(batch, self.pool, self.loaded.layers, self.attention_kernel)):
-            output = self.loaded.module(
-                input_ids=batch.input_ids[None],
-                position_ids=batch.positions[None],
-                use_cache=False,
-                logits_to_keep=rows,
-            )
+            logits = self._logits(batch, rows)
         if self.hidden_states is not None:
             assert self._last_hidden_states is not None, "the decoder ran without its hook"
             self.hidden_states.write(batch.slot_mapping, self._last_hidden_states[0])
             self._last_hidden_states = None
-        logits: Tensor = output.logits[0]
         return logits[:num_logits]
 
     def time_passes(self, rows: Sequence[int], *, context_len: int = 0, budget_s: float = 2.0) -> dict[int, float]:
         """Return the seconds of a pass by its number of rows, as `time_passes` finds them."""
         return time_passes(self.forward, self.pool, rows, context_len=context_len, budget_s=budget_s)
+
+    def _logits(self, batch: ForwardBatch, rows: Tensor) -> Tensor:
+        if self.loaded.fused is not None:
+            return self.loaded.fused.logits(batch, rows)
+        output = self.loaded.module(
+            input_ids=batch.input_ids[None],
+            position_ids=batch.positions[None],
+            use_cache=False,
+            logits_to_keep=rows,
+        )
+        logits: Tensor = output.logits[0]
+        return logits
 
     def _catch(self, module: nn.Module, arguments: Any, output: Any) -> None:
         """Keep what the decoder returns, which is what the LM head reads: behind the final norm."""

@@ -81,10 +81,19 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, Tenso
       chunk,
       static_cast<float>(scale),
   };
+  helix::attend_rows(attention, num_rows);
+  return out;
+}
+
+}  // namespace
+
+void helix::attend_rows(const PagedAttention& attention, int64_t num_rows) {
+  const int64_t num_kv_heads = attention.num_kv_heads;
   int64_t num_keys = 0;
   for (int64_t row = 0; row < num_rows; ++row)
     num_keys += attention.positions[row] + 1 - attention.first_position(row);
-  const int64_t work = num_keys * num_heads * (query.size(2) + value.size(2)) / std::max<int64_t>(num_rows * num_kv_heads, 1);
+  const int64_t work = num_keys * attention.num_heads * (attention.key_dim + attention.value_dim) /
+                       std::max<int64_t>(num_rows * num_kv_heads, 1);
   // Rows of one KV head follow one another: they read the same keys.
   torch::stable::parallel_for(
       0, num_rows * num_kv_heads, std::max<int64_t>(1, kMinWork / std::max<int64_t>(work, 1)),
@@ -93,10 +102,7 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, Tenso
         std::vector<float> scores;
         for (int64_t i = begin; i < end; ++i) attention.attend(i % num_rows, i / num_rows, context, scores);
       });
-  return out;
 }
-
-}  // namespace
 
 // Indirection: the registration macros stringify their argument.
 #define HELIX_LIBRARY_FRAGMENT(ns, m) STABLE_TORCH_LIBRARY_FRAGMENT(ns, m)

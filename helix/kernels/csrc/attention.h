@@ -119,4 +119,7 @@ struct PagedAttention {
   }
 };
 
+// Computes all heads of rows [0, num_rows), shared among the threads.
+void attend_rows(const PagedAttention& attention, int64_t num_rows);
+
 }  // namespace helix

@@ -8,8 +8,11 @@
 #include <optional>
 #include <vector>
 
+#include "products.h"
+
 namespace {
 
+using helix::Product;
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
@@ -25,35 +28,23 @@ int64_t panel_size(int64_t num_rows) {
 }
 
 template <class W>
-void run(const Tensor& x, const Tensor& packed, const float* bias, Tensor& y, int64_t num_rows, int64_t num_k,
-         int64_t num_outputs) {
-  const helix::Problem<W> problem{
-      static_cast<const float*>(x.const_data_ptr()),
-      static_cast<const typename W::Number*>(packed.const_data_ptr()),
-      bias,
-      static_cast<float*>(y.mutable_data_ptr()),
-      num_rows,
-      num_k,
-      num_outputs,
-  };
-  const int64_t num_blocks = packed.size(0);
+void run(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products) {
+  std::vector<helix::Problem<W>> problems;
+  std::vector<int64_t> num_blocks;
+  for (const Product& product : products) {
+    const auto* numbers = static_cast<const typename W::Number*>(product.packed.const_data_ptr());
+    problems.push_back({x, numbers, product.bias, product.y, num_rows, num_k, product.num_outputs});
+    num_blocks.push_back(product.packed.size(0));
+  }
   const int64_t panel = panel_size(num_rows);
-  const int64_t num_panels = (num_blocks + panel - 1) / panel;
   const int64_t panel_work = panel * helix::kBlock * num_k * std::max<int64_t>(num_rows, 1);
-  const auto multiply = [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) problem.multiply_blocks(p * panel, std::min((p + 1) * panel, num_blocks));
-  };
-  torch::stable::parallel_for(0, num_panels, std::max<int64_t>(1, kMinWork / panel_work), multiply);
+  helix::multiply_together<helix::Problem<W>>(problems, num_blocks, panel, kMinWork / panel_work);
 }
 
 Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
   const int64_t dim = x.dim();
   STD_TORCH_CHECK(dim >= 1 && x.scalar_type() == ScalarType::Float && x.is_cpu(), "linear: x must be float32 on the CPU");
   const int64_t num_k = x.size(dim - 1);
-  STD_TORCH_CHECK(packed.dim() == 4 && packed.is_cpu() && packed.is_contiguous() &&
-                      packed.size(2) * packed.size(3) == helix::kPair && packed.size(1) == (num_k + 1) / 2 &&
-                      packed.size(0) == (num_outputs + helix::kBlock - 1) / helix::kBlock,
-                  "linear: packed weight does not fit x of width ", num_k, " and ", num_outputs, " outputs");
   const float* bias_data = nullptr;
   if (bias.has_value()) {
     STD_TORCH_CHECK(bias->dim() == 1 && bias->size(0) == num_outputs && bias->scalar_type() == ScalarType::Float &&
@@ -70,23 +61,31 @@ Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>
   sizes.push_back(num_outputs);
   const Tensor rows = x.is_contiguous() ? x : torch::stable::contiguous(x);
   Tensor y = torch::stable::new_empty(x, sizes);
-  switch (packed.scalar_type()) {
-    case ScalarType::BFloat16:
-      run<helix::Bfloat16>(rows, packed, bias_data, y, num_rows, num_k, num_outputs);
-      break;
-    case ScalarType::Half:
-      run<helix::Float16>(rows, packed, bias_data, y, num_rows, num_k, num_outputs);
-      break;
-    case ScalarType::Float:
-      run<helix::Float32>(rows, packed, bias_data, y, num_rows, num_k, num_outputs);
-      break;
-    default:
-      STD_TORCH_CHECK(false, "linear: weights must be bfloat16, float16 or float32");
-  }
+  const Product product{packed, bias_data, num_outputs, static_cast<float*>(y.mutable_data_ptr())};
+  helix::multiply_plain(static_cast<const float*>(rows.const_data_ptr()), num_rows, num_k, {&product, 1});
   return y;
 }
 
 }  // namespace
+
+void helix::multiply_plain(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products) {
+  const ScalarType dtype = products.front().packed.scalar_type();
+  for (const auto& [packed, bias, num_outputs, y] : products)
+    STD_TORCH_CHECK(packed.dim() == 4 && packed.is_cpu() && packed.is_contiguous() && packed.scalar_type() == dtype &&
+                        packed.size(2) * packed.size(3) == helix::kPair && packed.size(1) == (num_k + 1) / 2 &&
+                        packed.size(0) == (num_outputs + helix::kBlock - 1) / helix::kBlock,
+                    "linear: packed weight does not fit x of width ", num_k, " and ", num_outputs, " outputs");
+  switch (dtype) {
+    case ScalarType::BFloat16:
+      return run<Bfloat16>(x, num_rows, num_k, products);
+    case ScalarType::Half:
+      return run<Float16>(x, num_rows, num_k, products);
+    case ScalarType::Float:
+      return run<Float32>(x, num_rows, num_k, products);
+    default:
+      STD_TORCH_CHECK(false, "linear: weights must be bfloat16, float16 or float32");
+  }
+}
 
 // Indirection: the registration macros stringify their argument.
 #define HELIX_LIBRARY(ns, m) STABLE_TORCH_LIBRARY(ns, m)

@@ -8,8 +8,11 @@
 #include <optional>
 #include <vector>
 
+#include "products.h"
+
 namespace {
 
+using helix::Product;
 using helix::quantized::Int4;
 using helix::quantized::Int8;
 using helix::quantized::kBlock;
@@ -28,11 +31,33 @@ int64_t panel_size(int64_t num_rows, int64_t block_bytes) {
 }
 
 template <class W>
-Tensor multiply(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
+void run(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products) {
+  STD_TORCH_CHECK(num_k <= kMaxK, "linear: sums over more than ", kMaxK, " numbers can overflow");
+  using Problem = helix::quantized::Problem<W>;
+  helix::quantized::Rows<W> rows(num_rows, num_k);
+  std::vector<Problem> problems;
+  std::vector<int64_t> num_blocks;
+  for (const auto& [packed, bias, num_outputs, y] : products) {
+    const auto* words = static_cast<const int32_t*>(packed.const_data_ptr());
+    problems.push_back({rows, words, bias, y, num_rows, num_k, num_outputs});
+    num_blocks.push_back((num_outputs + kBlock - 1) / kBlock);
+    STD_TORCH_CHECK(packed.dim() == 3 && packed.is_cpu() && packed.is_contiguous() &&
+                        packed.scalar_type() == ScalarType::Int && packed.size(0) == num_blocks.back() &&
+                        packed.size(1) * packed.size(2) == problems.back().block_stride(),
+                    "linear: packed weight does not fit x of width ", num_k, " and ", num_outputs, " outputs");
+  }
+  torch::stable::parallel_for(0, num_rows, std::max<int64_t>(1, kMinQuantized / std::max<int64_t>(num_k, 1)),
+                              [&](int64_t begin, int64_t end) { rows.fill(x, num_k, begin, end); });
+  const int64_t panel = panel_size(num_rows, problems.front().block_stride() * 4);
+  const int64_t panel_work = panel * kBlock * std::max<int64_t>(num_k * num_rows, 1);
+  helix::multiply_together<Problem>(problems, num_blocks, panel, kMinWork / panel_work);
+}
+
+Tensor multiply(helix::Multiply* run_all, const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
+                int64_t num_outputs) {
   const int64_t dim = x.dim();
   STD_TORCH_CHECK(dim >= 1 && x.scalar_type() == ScalarType::Float && x.is_cpu(), "linear: x must be float32 on the CPU");
   const int64_t num_k = x.size(dim - 1);
-  STD_TORCH_CHECK(num_k <= kMaxK, "linear: sums over more than ", kMaxK, " numbers can overflow");
   std::vector<int64_t> sizes;
   int64_t num_rows = 1;
   for (int64_t d = 0; d + 1 < dim; ++d) {
@@ -40,44 +65,37 @@ Tensor multiply(const Tensor& x, const Tensor& packed, const std::optional<Tenso
     num_rows *= x.size(d);
   }
   sizes.push_back(num_outputs);
-  helix::quantized::Rows<W> rows(num_rows, num_k);
-  helix::quantized::Problem<W> problem{rows, nullptr, nullptr, nullptr, num_rows, num_k, num_outputs};
-  const int64_t num_blocks = (num_outputs + kBlock - 1) / kBlock;
-  STD_TORCH_CHECK(packed.dim() == 3 && packed.is_cpu() && packed.is_contiguous() &&
-                      packed.scalar_type() == ScalarType::Int && packed.size(0) == num_blocks &&
-                      packed.size(1) * packed.size(2) == problem.block_stride(),
-                  "linear: packed weight does not fit x of width ", num_k, " and ", num_outputs, " outputs");
+  const float* bias_data = nullptr;
   if (bias.has_value()) {
     STD_TORCH_CHECK(bias->dim() == 1 && bias->size(0) == num_outputs && bias->scalar_type() == ScalarType::Float &&
                         bias->is_cpu() && bias->is_contiguous(),
                     "linear: bias must be float32, contiguous, one number per output");
-    problem.bias = static_cast<const float*>(bias->const_data_ptr());
+    bias_data = static_cast<const float*>(bias->const_data_ptr());
   }
   const Tensor plain = x.is_contiguous() ? x : torch::stable::contiguous(x);
   Tensor y = torch::stable::new_empty(x, sizes);
-  problem.w = static_cast<const int32_t*>(packed.const_data_ptr());
-  problem.y = static_cast<float*>(y.mutable_data_ptr());
-  const auto* numbers = static_cast<const float*>(plain.const_data_ptr());
-  torch::stable::parallel_for(0, num_rows, std::max<int64_t>(1, kMinQuantized / std::max<int64_t>(num_k, 1)),
-                              [&](int64_t begin, int64_t end) { rows.fill(numbers, num_k, begin, end); });
-  const int64_t panel = panel_size(num_rows, problem.block_stride() * 4);
-  const int64_t panel_work = panel * kBlock * std::max<int64_t>(num_k * num_rows, 1);
-  torch::stable::parallel_for(
-      0, (num_blocks + panel - 1) / panel, std::max<int64_t>(1, kMinWork / panel_work), [&](int64_t begin, int64_t end) {
-        for (int64_t p = begin; p < end; ++p) problem.multiply_blocks(p * panel, std::min((p + 1) * panel, num_blocks));
-      });
+  const Product product{packed, bias_data, num_outputs, static_cast<float*>(y.mutable_data_ptr())};
+  run_all(static_cast<const float*>(plain.const_data_ptr()), num_rows, num_k, {&product, 1});
   return y;
 }
 
 Tensor linear_int8(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
-  return multiply<Int8>(x, packed, bias, num_outputs);
+  return multiply(&helix::multiply_int8, x, packed, bias, num_outputs);
 }
 
 Tensor linear_int4(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
-  return multiply<Int4>(x, packed, bias, num_outputs);
+  return multiply(&helix::multiply_int4, x, packed, bias, num_outputs);
 }
 
 }  // namespace
+
+void helix::multiply_int8(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products) {
+  run<Int8>(x, num_rows, num_k, products);
+}
+
+void helix::multiply_int4(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products) {
+  run<Int4>(x, num_rows, num_k, products);
+}
 
 // Indirection: the registration macros stringify their argument.
 #define HELIX_LIBRARY_FRAGMENT(ns, m) STABLE_TORCH_LIBRARY_FRAGMENT(ns, m)
