@@ -13,6 +13,7 @@ from litestar import Litestar
 from helix import ConfigError
 from openai_compat.config import ServerConfig
 from openai_compat.draining import begin_draining
+from openai_compat.http_protocol import HTTPProtocol
 from openai_compat.request_log import RequestLog
 from openai_compat.request_record import RequestRecord, recorded
 
@@ -69,7 +70,7 @@ class DrainingServer(uvicorn.Server):
             access_log=False,
             lifespan="on",
             ws="none",
-            http="h11",  # a faster parser would answer unknown methods itself, not in OpenAI's envelope
+            http=HTTPProtocol,
             server_header=False,
             timeout_keep_alive=IDLE_CONNECTION_S,
             timeout_graceful_shutdown=LAST_WORDS_S,

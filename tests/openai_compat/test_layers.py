@@ -27,7 +27,7 @@ LAYERS = [
         "structured_output",
         "choice_outputs",
     },
-    {"draining", "loading", "local_only"},
+    {"draining", "loading", "local_only", "http_protocol"},
     {"openapi"},
     {"params", "echo", "fill_in_the_middle", "generate"},
     {"responses"},

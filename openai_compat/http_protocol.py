@@ -1,0 +1,84 @@
+"""The HTTP parser in front of the application: a fast one, whose own refusals are OpenAI's envelopes too."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from openai_compat.errors import ApiError
+
+MAX_HEAD_BYTES = 65536
+"""Of a request line with its headers; whoever sends more is not heard out."""
+_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
+_STAND_IN = b"PUT"
+_TOKEN = re.compile(rb"[A-Za-z-]+")
+_OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+
+class HTTPProtocol(HttpToolsProtocol):
+    """One connection.
+
+    The parser takes a fixed set of methods, but refusing the others is the router's business: it knows the path and
+    says which methods there are. So they pass the parser under the name of one that it takes. And a request that
+    offers another protocol as well has no body for the parser, so it does not see the offer, which nobody takes.
+    """
+
+    _is_in_message = _is_in_head = False
+    _num_head_bytes = 0
+    _method: str | None = None  # in place of the stand-in
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come."""
+        if not self._is_in_message:
+            data = self._readable(data)
+        super().data_received(data)
+        if self._is_in_head and not self.transport.is_closing():
+            self._num_head_bytes += len(data)
+            if self._num_head_bytes > MAX_HEAD_BYTES:
+                self._refuse(431, f"The request's line and headers have more than {MAX_HEAD_BYTES} bytes.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, and close the connection."""
+        self._refuse(400, msg)
+
+    def on_message_begin(self) -> None:
+        """Note that a request begins."""
+        super().on_message_begin()
+        self._is_in_message = self._is_in_head = True
+        self._num_head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """Start the application, which sees the method that was sent."""
+        self._is_in_head = False
+        super().on_headers_complete()
+        if self._method is not None:
+            self.scope["method"], self._method = self._method, None
+
+    def on_message_complete(self) -> None:
+        """Note that a request ends."""
+        super().on_message_complete()
+        self._is_in_message = False
+
+    def _readable(self, data: bytes) -> bytes:
+        """Return the beginning of a request with a method that the parser takes, and without an offer to upgrade."""
+        end = data.find(b"\r\n\r\n")
+        offer = _OFFER.search(data, 0, len(data) if end < 0 else end)
+        if offer is not None:
+            data = data[: offer.start()] + b"\r\nx-upgrade:" + data[offer.end() :]
+        method = data[: max(0, data.find(b" ", 0, 32))]
+        if method in _METHODS or not _TOKEN.fullmatch(method):
+            return data
+        self._method = method.decode("ascii")
+        return _STAND_IN + data[len(method) :]
+
+    def _refuse(self, status: int, message: str) -> None:
+        body = msgspec.json.encode(ApiError(status, message).envelope)
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
