@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
+from litestar.types import Guard
 
 from helix import ConfigError
 from openai_compat.answer_format import answer_format_of
@@ -71,7 +72,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             await asyncio.to_thread(engine.shutdown)
             store.close()
 
-    guards = [refuse_while_draining]
+    guards: list[Guard] = [refuse_while_draining]
     if config.api_key:
         guards.append(require_api_key(config.api_key))
     else:
