@@ -13,6 +13,7 @@ from openai_compat.commands.engine_options import (
     engine_config,
     sampling_params,
 )
+from openai_compat.commands.status_line import StatusLine
 
 if TYPE_CHECKING:
     from helix import LLMEngine
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class Conversation:
-    """Turns of a person and a model; every answer is followed by a line that says how it came."""
+    """Turns of a person and a model; below every answer a line says how it comes, and in the end how it came."""
 
     def __init__(self, engine: LLMEngine, params: SamplingParams, system: str | None, *, is_terminal: bool) -> None:
         self._engine = engine
@@ -80,14 +81,13 @@ class Conversation:
     def _answer(self, question: str) -> None:
         from openai_compat.commands.answering import answer, summary
 
+        line = StatusLine(sys.stdout)
         turns = [*self._turns, {"role": "user", "content": question}]
         texts: list[str] = []
 
         def show(output: RequestOutput) -> None:
             texts.append(output.text)
-            print(output.text, end="", flush=True)
-            if self._is_terminal:
-                _set_title(summary(output.metrics))
+            line.write(output.text, summary(output.metrics))
 
         try:
             prompt = self._engine.tokenizer.apply_chat_template([*self._first, *turns])
@@ -96,10 +96,4 @@ class Conversation:
             print(f"helix: {error}", file=sys.stderr)
             return
         self._turns = [*turns, {"role": "assistant", "content": "".join(texts)}]
-        line = f"[{summary(metrics)}]"
-        print(f"\n\x1b[2m{line}\x1b[0m" if self._is_terminal else f"\n{line}")
-
-
-def _set_title(text: str) -> None:
-    """Show a text in the terminal's title, which changes while the answer is written."""
-    print(f"\x1b]2;helix: {text}\x07", end="", flush=True)
+        line.end(f"[{summary(metrics)}]")
