@@ -92,9 +92,12 @@ class ForwardBatch:
             end = len(input_ids)
             logits_indices += range(end - span.num_logits, end)
             self.query_start_loc.append(end)
-        packed = torch.tensor([input_ids, positions, slots, owners], dtype=torch.int64)
-        self.input_ids, self.positions, self.slot_mapping, self.owners = packed.to(device).unbind()
-        self.logits_indices = torch.tensor(logits_indices, dtype=torch.int64, device=device)
+        # One tensor, made and moved once: for a short step each further one would be a good part of its time.
+        num_tokens = len(input_ids)
+        packed = torch.tensor(input_ids + positions + slots + owners + logits_indices, dtype=torch.int64).to(device)
+        self.input_ids, self.positions, self.slot_mapping, self.owners, self.logits_indices = torch.split(
+            packed, [num_tokens] * 4 + [len(logits_indices)]
+        )
 
     @property
     def num_query_tokens(self) -> int:

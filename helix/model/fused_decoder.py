@@ -21,6 +21,7 @@ from helix.model.linear import PackedLinear
 
 _ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj"}
 _HEAD_NORMS = {"q_norm", "k_norm"}
+_NUM_PARTS = len(LayerParts._fields)
 _ROPES_THAT_CHANGE = {"dynamic", "longrope"}
 
 
@@ -48,7 +49,8 @@ class FusedDecoder:
         kv = specs[0].kv
         _expect(all(spec.kv == kv for spec in specs) and kv.key_dim == kv.value_dim, "its heads differ")
         parts = [_parts(layer, kv.key_dim) for layer in layers]
-        self._parts = [part.as_list() for part in parts]
+        self._parts = [tensor for part in parts for tensor in part.as_list()]
+        self._num_layers = len(parts)
         self._last_norm = _norm_weight(model.norm)
         first = layers[0]
         self._num_heads = first.self_attn.q_proj.out_features // kv.key_dim
@@ -64,7 +66,7 @@ class FusedDecoder:
         context: AttentionContext,
     ) -> Tensor:  # [num_query_tokens, hidden_size]
         """Compute all layers and the last norm, writing keys and values into the context's pool."""
-        return self._run(embeddings, context, slice(0, len(self._parts)), self._last_norm)
+        return self._run(embeddings, context, slice(0, self._num_layers), self._last_norm)
 
     def layer(
         self,
@@ -79,7 +81,7 @@ class FusedDecoder:
         batch, pool, specs = context.batch, context.pool, context.layers[span]
         return self._kernel(
             x,
-            [part for parts in self._parts[span] for part in parts],
+            self._parts[span.start * _NUM_PARTS : span.stop * _NUM_PARTS],
             last_norm,
             pool.keys[span],
             pool.values[span],

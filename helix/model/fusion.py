@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,15 @@ from helix.model.attention import AttentionContext, active_context, attention_co
 from helix.model.batch import ForwardBatch, Span
 from helix.model.families import LayerSpec
 from helix.model.fused_decoder import FusedDecoder, UnfusableError
+from helix.model.stand_in import StandIn
 
 logger = logging.getLogger(__name__)
+
+
+class DecoderOutput(NamedTuple):
+    """What hooks read of a decoder's output, under the names that transformers uses."""
+
+    last_hidden_state: Tensor  # [1, num_query_tokens, hidden_size]
 
 
 class FusedModel:
@@ -45,13 +52,10 @@ class FusedModel:
         return logits
 
     def _forward(self, input_ids: Tensor | None = None, **others: Any) -> Any:
-        from transformers.modeling_outputs import BaseModelOutputWithPast
-
         context = active_context()
         if context is None or input_ids is None:
             return self._own_forward(input_ids=input_ids, **others)
-        states = self._fused(self._embed(input_ids[0]), context)
-        return BaseModelOutputWithPast(last_hidden_state=states[None])
+        return DecoderOutput(self._fused(_look_up(self._embed, input_ids[0]), context)[None])
 
 
 def fuse(module: nn.Module, specs: Sequence[LayerSpec], *, is_quantised: bool) -> FusedModel | None:
@@ -85,7 +89,7 @@ def _compare(module: nn.Module, specs: Sequence[LayerSpec], fused: FusedDecoder,
         context = AttentionContext(batch, other, specs)
         with attention_context(AttentionContext(batch, own, specs, kernel)), _recorded(decoder.layers) as passed:
             output = module(input_ids=batch.input_ids[None], position_ids=batch.positions[None], use_cache=False)
-        if not torch.equal(passed[0][0], decoder.embed_tokens(batch.input_ids)):
+        if not torch.equal(passed[0][0], _look_up(decoder.embed_tokens, batch.input_ids)):
             raise UnfusableError("its layers read something else than embeddings")
         for index, (x, y) in enumerate(passed):
             difference, spread = (fused.layer(index, x, context) - y).abs().max(), (y - x).std()
@@ -109,6 +113,13 @@ def _recorded(layers: nn.ModuleList) -> Iterator[list[tuple[Tensor, Tensor]]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _look_up(embeddings: nn.Module, ids: Tensor) -> Tensor:  # [num_query_tokens, hidden_size] float32
+    """Return rows of a table, on a shorter way where Helix keeps it."""
+    weight = embeddings.weight
+    rows: Tensor = weight.rows(ids) if isinstance(weight, StandIn) else embeddings(ids)
+    return rows
 
 
 def _pool(specs: Sequence[LayerSpec]) -> KVCachePool:

@@ -40,12 +40,19 @@ class StandIn(Tensor):
     def __repr__(self, **_: object) -> str:  # type: ignore[override]
         return f"StandIn(shape={tuple(self.shape)}, dtype={self.dtype})"
 
+    def rows(
+        self,
+        indices: Tensor,  # [...] int64
+    ) -> Tensor:
+        """Look up rows as `F.embedding` does, without the way through torch; returns [..., *shape[1:]]."""
+        return self._read_rows(indices).to(self.dtype)
+
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func is torch.ops.aten.embedding.default and isinstance(args[0], StandIn):
-            return args[0]._read_rows(args[1]).to(args[0].dtype)
+            return args[0].rows(args[1])
 
         def plain(value: Any) -> Any:
             return value._read().to(value.dtype) if isinstance(value, StandIn) else value

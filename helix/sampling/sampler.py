@@ -170,9 +170,12 @@ class Sampler:
         """Emit tokens under the match rule, by first row."""
         if not spans:
             return {}
-        token_ids = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
-        _draw_into(token_ids, logits, spans, Stream.TOKEN)
-        drawn = token_ids.tolist()
+        if all(span.is_greedy for span in spans) and sum(span.num_rows for span in spans) == len(logits):
+            drawn = logits.argmax(-1).tolist()
+        else:
+            token_ids = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
+            _draw_into(token_ids, logits, spans, Stream.TOKEN)
+            drawn = token_ids.tolist()
         return {span.start: match_sample(drawn[span.start : span.rows.stop], span.drafted) for span in spans}
 
     def _reject(self, logits: Tensor, drafted: Sequence[tuple[RowSpan, Tensor]]) -> dict[int, list[int]]:
