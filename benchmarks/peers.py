@@ -1,0 +1,185 @@
+"""Is Helix faster than the others, on this machine, on the same weights at equal bits?
+
+    python -m benchmarks.peers --model DIR/target --draft-model DIR/draft --json FILE --plots FOLDER
+
+Peers are installed from the package registry into environments of their own and run as long-lived processes that take
+turns; one that cannot be installed, convert or load the model is a row that says so. All decode greedily to the same
+number of tokens, and their first tokens are compared with Helix's: it is the same model that they serve. The memory's
+bandwidth is read before each turn; the roofline is the bytes of the weights that a token reads, at the nominal bits,
+over that bandwidth. The last line of stdout is one JSON document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig
+
+from benchmarks.peer_cases import KINDS, Case, make_cases
+from benchmarks.peer_environments import DEFAULT_FOLDER, python_of
+from benchmarks.peer_measure import Answering, Failure, Sample, count_same, measure
+from benchmarks.peer_process import PEERS, Peer, PeerError, PeerProcess
+from benchmarks.peer_runners.protocol import Model
+from benchmarks.peer_tables import Loaded, failure_lines, peer_table, speculation_table, verdict_table, verdicts
+from benchmarks.report import commit, hardware, print_json, read_bandwidth
+from helix import Tokenizer
+
+_CONVERT_TIMEOUT_S = 3000.0
+_LOAD_TIMEOUT_S = 600.0
+
+
+def start(peer: Peer, model: Model, folder: Path) -> PeerProcess:
+    """Install, convert and load.
+
+    Raises:
+        PeerError: One of them fails.
+    """
+    python = python_of(peer.environment, folder)
+    command = [str(python), "-m", f"benchmarks.peer_runners.{peer.runner}"]
+    log = folder / f"{peer.name.replace(' ', '_')}.log"
+    log.unlink(missing_ok=True)
+    converter = PeerProcess(command, log, model.num_threads)  # its memory is not that of serving
+    try:
+        converter.convert(model, _CONVERT_TIMEOUT_S)
+    finally:
+        converter.close()
+    process = PeerProcess(command, log, model.num_threads)
+    try:
+        process.load(model, _LOAD_TIMEOUT_S)
+    except PeerError:
+        process.close()
+        raise
+    return process
+
+
+def compare(
+    peers: Sequence[Peer], model: Model, cases: Sequence[Case], *, rounds: int, folder: Path
+) -> tuple[list[Loaded], list[Sample], list[Failure]]:
+    """Measure peers of equal bits."""
+    running: dict[str, PeerProcess] = {}
+    loaded: dict[str, Loaded] = {}
+    samples: list[Sample] = []
+    failures: list[Failure] = []
+    try:
+        for peer in peers:
+            print(f"{peer.name}: ", end="", flush=True)
+            try:
+                running[peer.name] = start(peer, replace(model, weights=peer.weights), folder)
+                loaded[peer.name] = Loaded(peer.name, peer.bits, running[peer.name].version)
+            except PeerError as error:
+                loaded[peer.name] = Loaded(peer.name, peer.bits, reason=str(error))
+            print(loaded[peer.name].version or loaded[peer.name].reason, flush=True)
+        if running and cases:
+            asked: dict[str, Answering] = {**running}
+            samples, failures = measure(asked, peers[0].bits, cases, rounds=rounds, probe=read_bandwidth)
+        for name, process in running.items():
+            loaded[name] = replace(loaded[name], peak_bytes=process.peak_bytes)
+    finally:
+        for process in running.values():
+            process.close()
+    return list(loaded.values()), samples, failures
+
+
+def count_parameters(config: Any) -> int:
+    """Return the weights of a Llama that one token reads: all but the embeddings, of which it reads one row."""
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    attention = 2 * config.hidden_size * head_dim * (config.num_attention_heads + config.num_key_value_heads)
+    mlp = 3 * config.hidden_size * config.intermediate_size
+    return int(config.num_hidden_layers * (attention + mlp) + config.vocab_size * config.hidden_size)
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    config = AutoConfig.from_pretrained(arguments.model)
+    cases = make_cases(
+        Tokenizer.from_pretrained(arguments.model),
+        arguments.rows,
+        batches=arguments.batches,
+        prompt_lens=arguments.prompt_lens,
+        context_lens=arguments.context_lens,
+        num_tokens=arguments.tokens,
+        num_prompts=arguments.prompts,
+        max_len=config.max_position_embeddings,
+    )
+    model = Model(
+        folder=str(arguments.model.resolve()),
+        draft_folder=None if arguments.draft_model is None else str(arguments.draft_model.resolve()),
+        weights="",
+        converted_dir=str(arguments.environments.resolve() / "models"),
+        max_len=max(len(prompt) + case.max_tokens for case in cases for prompt in case.prompts),
+        max_batch=max(len(case.prompts) if case.is_together else 1 for case in cases),
+        num_threads=arguments.threads,
+    )
+    num_parameters = count_parameters(config)
+    document: dict[str, Any] = {
+        "benchmark": "peers",
+        "hardware": hardware(),
+        "commit": commit(),
+        "threads": arguments.threads,
+        "model": f"{num_parameters / 1e6:,.0f} M weights a token",
+        "num_parameters": num_parameters,
+        "peers": [],
+        "samples": [],
+        "failures": [],
+    }
+    print(f"{document['hardware']}; {document['model']}; {arguments.threads} threads; commit {document['commit']}")
+    for bits in arguments.bits:
+        peers = [p for p in PEERS if p.bits == bits and any(part.lower() in p.name.lower() for part in arguments.only)]
+        if not peers:
+            continue
+        began_s = time.monotonic()
+        loaded, samples, failures = compare(peers, model, cases, rounds=arguments.rounds, folder=arguments.environments)
+        print(f"\n{bits} bits, {arguments.rounds} rounds, {time.monotonic() - began_s:.0f} s\n")
+        print(peer_table(bits, loaded, samples, count_same(samples, loaded[0].name), num_parameters))
+        print(f"\nspeculation, {bits} bits\n\n{speculation_table(bits, samples)}\n")
+        print("\n".join(failure_lines(failures)), flush=True)
+        for name, part in (("peers", loaded), ("samples", samples), ("failures", failures)):
+            document[name] += [asdict(one) for one in part]
+        if arguments.json is not None:  # what is measured stays, whatever comes
+            arguments.json.write_text(json.dumps(document), encoding="utf-8")
+    found = verdicts([Sample(**sample) for sample in document["samples"]])
+    document["verdicts"] = [asdict(verdict) for verdict in found]
+    print(f"\n{verdict_table(found)}")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(document), encoding="utf-8")
+    if arguments.plots is not None:
+        from benchmarks.peer_plots import draw
+
+        print("\n".join(map(str, draw(document, arguments.plots))))
+    print_json({name: part for name, part in document.items() if name != "samples"})
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--model", type=Path, required=True, help="folder of a Llama; see benchmarks.upscale")
+    parser.add_argument("--draft-model", type=Path, help="folder of its draft; none: no speculation with one")
+    parser.add_argument("--bits", type=int, nargs="+", choices=(32, 16, 8, 4), default=[16, 8, 4])
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of names of peers; Helix, llama.cpp, ...")
+    parser.add_argument("--rows", nargs="+", choices=KINDS, default=["decode", "batch", "ttft", "speculation"])
+    parser.add_argument("--batches", type=int, nargs="+", default=[8], help="sequences at once")
+    parser.add_argument("--prompt-lens", type=int, nargs="+", default=[512], help="prompts whose first token is timed")
+    parser.add_argument("--context-lens", type=int, nargs="+", default=[128, 512, 2048, 8192])
+    parser.add_argument("--tokens", type=int, default=48, help="of an answer")
+    parser.add_argument("--prompts", type=int, default=2, help="of each task of speculation")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--environments", type=Path, default=DEFAULT_FOLDER, help="folder for the peers' environments and models"
+    )
+    parser.add_argument("--json", type=Path, help="file for every sample")
+    parser.add_argument("--plots", type=Path, help="folder for the plot; needs the extra bench")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
