@@ -25,12 +25,17 @@ from helix.config import (
 from helix.errors import (
     ConfigError,
     ContextLengthExceededError,
+    DeadlineExceededError,
     EngineBusyError,
     EngineDeadError,
+    EngineStoppedError,
     HelixError,
     InvalidRequestError,
     ModelLoadError,
+    QueueTimeoutError,
+    RequestFailedError,
 )
+from helix.finishing_rate import FinishingRate
 from helix.kv_cache.block_manager import BlockUse
 from helix.outputs import (
     DecodeStep,
@@ -67,6 +72,7 @@ __all__ = [
     "CacheConfig",
     "ConfigError",
     "ContextLengthExceededError",
+    "DeadlineExceededError",
     "DecodeStep",
     "EngineBusyError",
     "EngineConfig",
@@ -74,7 +80,9 @@ __all__ = [
     "EngineInfo",
     "EngineSnapshot",
     "EngineStats",
+    "EngineStoppedError",
     "FinishReason",
+    "FinishingRate",
     "Generation",
     "Grammar",
     "HelixError",
@@ -87,6 +95,8 @@ __all__ = [
     "ModelLoadError",
     "Pair",
     "ProposerStats",
+    "QueueTimeoutError",
+    "RequestFailedError",
     "RequestMetrics",
     "RequestOutput",
     "RequestSnapshot",

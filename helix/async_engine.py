@@ -6,12 +6,21 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from helix.config import EngineConfig
 from helix.engine import LLMEngine
-from helix.errors import EngineBusyError, EngineDeadError, HelixError, InvalidRequestError
+from helix.errors import (
+    EngineBusyError,
+    EngineDeadError,
+    EngineStoppedError,
+    HelixError,
+    InvalidRequestError,
+    QueueTimeoutError,
+)
+from helix.finishing_rate import FinishingRate
 from helix.output_stream import OutputStream
 from helix.outputs import EngineInfo, RequestOutput
 from helix.request import Request
@@ -23,11 +32,17 @@ from helix.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
+MAX_REBUILDS = 3
+"""Times that an engine is rebuilt within REBUILD_WINDOW_S; once more, and it is left dead."""
+REBUILD_WINDOW_S = 600.0
+
 
 class AsyncEngine:
     """Many concurrent callers, one engine thread.
 
     Commands go in through a queue; outputs come back with call_soon_threadsafe, one wake-up per event loop and step.
+    A bug that no request alone is to blame for ends every request, and the engine begins anew with its weights, unless
+    that happens too often.
 
     Raises:
         ConfigError, ModelLoadError: As LLMEngine.
@@ -40,8 +55,11 @@ class AsyncEngine:
         self._snapshots: list[Future[EngineSnapshot]] = []
         self._admission = threading.Lock()
         self._has_ended = False
+        self._is_rebuilding = False
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._rebuilt_s: list[float] = []
+        self._rate = FinishingRate()
         self._max_num_requests = self._engine.config.scheduler.max_num_requests
 
     @property
@@ -56,8 +74,9 @@ class AsyncEngine:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the engine thread runs."""
-        return self._thread is not None and self._thread.is_alive() and not self._has_ended
+        """Whether the engine thread runs and takes requests."""
+        is_running = self._thread is not None and self._thread.is_alive()
+        return is_running and not self._has_ended and not self._is_rebuilding
 
     def start(self) -> None:
         """Start the engine thread; a second call changes nothing."""
@@ -73,7 +92,9 @@ class AsyncEngine:
 
     def stats(self) -> EngineStats:
         """Return the engine's live counters."""
-        return self._engine.stats()
+        stats = self._engine.stats()
+        stats.finished_per_s = self._rate.per_s
+        return stats
 
     async def snapshot(self) -> EngineSnapshot:
         """Return how memory and requests stand, taken by the engine thread between two steps.
@@ -104,26 +125,43 @@ class AsyncEngine:
         *,
         request_id: str | None = None,
         cache_salt: str | None = None,
+        tenant: str | None = None,
+        timeout_s: float | None = None,
+        queue_timeout_s: float | None = None,
         ready: asyncio.Event | None = None,
     ) -> OutputStream:
         """Queue a request and return its outputs; call it from a running event loop.
 
-        An ordinary function, so that a bad request fails here and not behind the first byte of an answer. ready is set
-        whenever the stream has something to take: who reads several streams waits for all of them at once.
+        An ordinary function, so that a bad request fails here and not behind the first byte of an answer. The stream
+        raises DeadlineExceededError after timeout_s, QueueTimeoutError when the first step takes longer than
+        queue_timeout_s to come, and RequestFailedError where a bug or memory ends the request. ready is set whenever
+        the stream has something to take: who reads several streams waits for all of them at once.
 
         Raises:
             InvalidRequestError: The request cannot be served as asked, or its id is in use; param names the field.
             EngineBusyError: The queue is full.
+            RequestFailedError: An equal request made steps fail before.
             EngineDeadError: The engine thread is gone.
         """
         with self._admission:
             if not self.is_alive:
                 raise EngineDeadError("the engine has stopped") from self._error
             if len(self._streams) >= self._max_num_requests:
-                raise EngineBusyError(f"{len(self._streams)} requests are running or waiting; try again later")
+                raise EngineBusyError(
+                    f"{len(self._streams)} requests are running or waiting; try again later",
+                    retry_after_s=self._rate.retry_after_s(),
+                )
             if request_id in self._streams:
                 raise InvalidRequestError(f"request id {request_id} is in use", param="request_id")
-            request = self._engine.make_request(prompt_token_ids, params, request_id=request_id, cache_salt=cache_salt)
+            request = self._engine.make_request(
+                prompt_token_ids,
+                params,
+                request_id=request_id,
+                cache_salt=cache_salt,
+                tenant=tenant,
+                timeout_s=timeout_s,
+                queue_timeout_s=queue_timeout_s,
+            )
             stream = OutputStream(
                 request.request_id, asyncio.get_running_loop(), self.abort, asyncio.Event() if ready is None else ready
             )
@@ -137,18 +175,52 @@ class AsyncEngine:
             self._commands.put(lambda: self._abort(request_id))
 
     def _run(self) -> None:
-        """Serve commands and steps until shutdown; the one place that catches everything."""
-        error: BaseException = EngineDeadError("the engine was shut down")
+        """Serve until shutdown, or until bugs leave nothing to serve with."""
+        error: EngineDeadError = EngineStoppedError("the engine was shut down")
+        while (bug := self._serve()) is not None:
+            failure = EngineDeadError(f"the engine stopped on an error: {type(bug).__name__}")
+            if not self._rebuild(failure):
+                self._error, error = bug, failure
+                break
+        with self._admission:  # whoever comes later is refused
+            self._has_ended = True
+        self._end_all(error)
+
+    def _serve(self) -> Exception | None:
+        """Run commands and steps until shutdown; returns a bug that nobody below could handle."""
         try:
             while self._serve_commands():
                 self._deliver(self._engine.step())
+                self._deliver_failures()
         except Exception as bug:  # whatever it is, nobody may wait for ever
             logger.exception("the engine stopped on an error")
-            self._error = bug
-            error = EngineDeadError(f"the engine stopped on an error: {type(bug).__name__}")
-        with self._admission:  # whoever comes later is refused
-            self._has_ended = True
-        for asked in self._snapshots:
+            return bug
+        return None
+
+    def _rebuild(self, error: BaseException) -> bool:
+        """End every request and begin anew; returns False where that happens too often."""
+        now_s = time.monotonic()
+        self._rebuilt_s = [at_s for at_s in self._rebuilt_s if now_s - at_s < REBUILD_WINDOW_S]
+        if len(self._rebuilt_s) >= MAX_REBUILDS:
+            return False
+        self._rebuilt_s.append(now_s)
+        with self._admission:
+            self._is_rebuilding = True
+        try:
+            self._end_all(error)
+            self._engine.reset()
+        except Exception:
+            logger.exception("the engine cannot be rebuilt")
+            return False
+        logger.warning("the engine begins anew, %d of %d times", len(self._rebuilt_s), MAX_REBUILDS)
+        self._is_rebuilding = False
+        return True
+
+    def _end_all(self, error: BaseException) -> None:
+        """Raise error at everybody who waits."""
+        with self._admission:
+            snapshots, self._snapshots = self._snapshots, []
+        for asked in snapshots:
             if asked.set_running_or_notify_cancel():
                 asked.set_exception(error)
         for stream in list(self._streams.values()):
@@ -179,7 +251,9 @@ class AsyncEngine:
                 asked.set_result(taken)
 
     def _add(self, request: Request) -> None:
-        stream = self._streams[request.request_id]
+        stream = self._streams.get(request.request_id)
+        if stream is None:  # the engine was rebuilt meanwhile
+            return
         try:
             self._engine.add_request(request)
         except HelixError as error:
@@ -199,12 +273,21 @@ class AsyncEngine:
                 continue
             if output.is_finished:
                 del self._streams[output.request_id]
+                self._rate.observe()
             by_loop.setdefault(stream.loop, []).append((stream, output))
         for loop, items in by_loop.items():
             _call_soon(loop, lambda items=items: [stream.push(output) for stream, output in items])  # type: ignore[misc]
 
+    def _deliver_failures(self) -> None:
+        for request_id, error in self._engine.take_failures():
+            if isinstance(error, QueueTimeoutError):
+                error.retry_after_s = self._rate.retry_after_s()
+            if (stream := self._streams.get(request_id)) is not None:
+                self._end(stream, error)
+
     def _end(self, stream: OutputStream, error: BaseException) -> None:
         self._streams.pop(stream.request_id, None)
+        self._rate.observe()
         _call_soon(stream.loop, lambda: stream.fail(error))
 
 

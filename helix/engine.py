@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from helix.config import EngineConfig
 from helix.decode_step import decode_step
-from helix.errors import ContextLengthExceededError, InvalidRequestError
+from helix.errors import ContextLengthExceededError, HelixError, InvalidRequestError, RequestFailedError
 from helix.kv_cache.block_manager import BlockManager
 from helix.model.batch import Span
 from helix.model.mtp import MTPRunner
 from helix.model.pooling import caught_hidden_states, pool_prompts
 from helix.model.runner import ModelRunner
 from helix.outputs import DecodeStep, EngineInfo, FinishReason, Generation, RequestOutput
+from helix.recovery import Recovery, failure_of
 from helix.request import Request
 from helix.sampling.prompt_logprobs import max_prompt_logits, num_prompt_rows, take_prompt_logprobs
 from helix.sampling.sampler import Sampler, Verified
 from helix.sampling_params import SamplingParams
-from helix.scheduler import ScheduledRequest, Scheduler
+from helix.scheduler import ScheduledRequest, Scheduler, SchedulerOutput
 from helix.snapshot import EngineSnapshot, RequestSnapshot
 from helix.spec_decode.chain import ProposerChain
 from helix.spec_decode.costs import PassCosts
@@ -39,6 +42,25 @@ Prompt = str | Sequence[int]
 """A text, or the token ids of one."""
 
 
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Computed:
+    """What a step computed, before any request has it."""
+
+    drafts: Mapping[str, Draft]
+    results: Mapping[str, Verified]
+    """By the ids of the requests that get tokens."""
+    drafting_s: float
+    verifying_s: float
+    is_paused: bool
+    """Whether speculation was switched off."""
+    num_tokens: int = 0
+    plain_s: float | None = None
+    """What plain decoding would have taken for num_tokens tokens, where costs are known."""
+
+
 class LLMEngine:
     """Continuous batching with speculation over one target model.
 
@@ -52,9 +74,23 @@ class LLMEngine:
     def __init__(self, config: EngineConfig | None = None, *, worker: Worker | None = None) -> None:
         self.config = config or EngineConfig()
         self.worker = worker or load_worker(self.config)
+        self.tokenizer = self.worker.tokenizer
+        self.info: EngineInfo = self.worker.info(self.config)
+        self._grammars = GrammarCompiler(self.tokenizer)
+        self._stats = EngineStats(num_blocks=self.worker.target.pool.num_blocks)
+        self._costs: PassCosts | None = None
+        self._draft_costs: PassCosts | None = None
+        if self.config.speculative.speculation_method != "none":
+            self._costs = _measure_costs(self.worker.target, _TARGET_ROWS)
+            if self.worker.drafter is not None:
+                self._draft_costs = _measure_costs(self.worker.drafter, _DRAFT_ROWS)
+        self.recovery = Recovery(self.config.scheduler.max_num_batched_tokens)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew with the loaded weights: no request, no block in use, nothing cached, nothing learnt."""
         speculative = self.config.speculative
         pool = self.worker.target.pool
-        self.tokenizer = self.worker.tokenizer
         self.block_manager = BlockManager(
             pool.num_blocks, pool.block_size, enable_prefix_caching=self.config.cache.enable_prefix_caching
         )
@@ -72,25 +108,22 @@ class LLMEngine:
         ]
         models: list[ModelProposer] = []
         draft_costs: dict[str, PassCosts] = {}
-        is_measured = speculative.speculation_method != "none"
-        drafter = self.worker.drafter
-        if drafter is not None and (drafting := self.worker.draft_proposer(self.sampler, self.config)):
+        if drafting := self.worker.draft_proposer(self.sampler, self.config):
             models.append(drafting)
-            if is_measured:
-                draft_costs[drafting.name] = _measure_costs(drafter, _DRAFT_ROWS)
+            if self._draft_costs is not None:
+                draft_costs[drafting.name] = self._draft_costs
         self.proposer = ProposerChain(
             copying,
             models,
             method=speculative.speculation_method,
             is_adaptive=speculative.speculation_adaptive,
-            costs=_measure_costs(self.worker.target, _TARGET_ROWS) if is_measured else None,
+            costs=self._costs,
             draft_costs=draft_costs,
         )
-        self.info: EngineInfo = self.worker.info(self.config)
-        self._grammars = GrammarCompiler(self.tokenizer)
+        self.recovery.suspects.acquit()
         self._streams: dict[str, TextStream] = {}
+        self._failures: list[tuple[str, HelixError]] = []
         self._last_scheduled: list[ScheduledRequest] = []
-        self._stats = EngineStats(num_blocks=pool.num_blocks)
 
     def make_request(
         self,
@@ -99,12 +132,20 @@ class LLMEngine:
         *,
         request_id: str | None = None,
         cache_salt: str | None = None,
+        tenant: str | None = None,
+        timeout_s: float | None = None,
+        queue_timeout_s: float | None = None,
     ) -> Request:
         """Validate a prompt with its parameters and return a request that is not queued yet.
 
+        Its times begin now: timeout_s is how long it may take to the end, queue_timeout_s to its first step.
+
         Raises:
             InvalidRequestError: Something in it cannot be served as asked; param names the field.
+            RequestFailedError: An equal request made steps fail before.
         """
+        if self.recovery.suspects.is_blamed(prompt_token_ids, params):
+            raise RequestFailedError("an equal request could not be computed before, and is not tried again")
         info, vocab_size = self.info, self.tokenizer.vocab_size
         num_prompt_tokens = len(prompt_token_ids)
         if not num_prompt_tokens:
@@ -146,6 +187,9 @@ class LLMEngine:
             speculation_depth=depth,
             prediction_depth=prediction_depth,
             cache_salt=cache_salt,
+            tenant=tenant,
+            timeout_s=timeout_s,
+            queue_timeout_s=queue_timeout_s,
             grammar=None if params.grammar is None else self._grammars.compile(params.grammar),
         )
 
@@ -163,11 +207,17 @@ class LLMEngine:
         Raises:
             EngineBusyError: The queue is full.
             InvalidRequestError: Its id is in use, or it can never fit.
+            RequestFailedError: The tokenizer fails at it.
         """
         if request.request_id in self._streams:
             raise InvalidRequestError(f"request id {request.request_id} is in use", param="request_id")
+        try:
+            stream = TextStream(self.tokenizer, request)
+        except Exception as bug:
+            logger.exception("a request's text cannot be read")
+            raise failure_of(bug) from bug
         self.scheduler.add(request)
-        self._streams[request.request_id] = TextStream(self.tokenizer, request)
+        self._streams[request.request_id] = stream
         self._stats.num_prompt_tokens += request.num_prompt_tokens
 
     @property
@@ -176,11 +226,46 @@ class LLMEngine:
         return self.scheduler.has_requests
 
     def step(self) -> list[RequestOutput]:
-        """Compute one batch and return what it added to each request that got tokens."""
-        step = self.scheduler.schedule()
+        """Compute one batch and return what it added to each request that got tokens.
+
+        A step that fails is undone and tried again, smaller, by the next call. Whoever ends without an output is found
+        in take_failures.
+
+        Raises:
+            Exception: A bug that no single request is to blame for; only reset helps.
+        """
+        for request, error in self.scheduler.expire(time.monotonic()):
+            self._fail(request, error)
+        step = self.recovery.schedule(self.scheduler)
         if not step.scheduled:
             return []
         self._last_scheduled = step.scheduled
+        try:
+            computed = self._compute(step)
+        except Exception as bug:
+            for request, failure in self.recovery.failed(self.scheduler, step, bug).items():
+                self._fail(request, failure)
+            return []
+        self.recovery.passed([item.request for item in step.scheduled])
+        self._note(step, computed)
+        outputs = []
+        for item in step.scheduled:
+            try:
+                output = self._apply(item, computed)
+            except Exception as bug:  # in its text or grammar, which are its own: the others go on
+                logger.exception("a request failed")
+                self._fail(item.request, failure_of(bug))
+            else:
+                outputs += [output] if output is not None else []
+        return outputs
+
+    def take_failures(self) -> list[tuple[str, HelixError]]:
+        """Return the requests that ended with an error in place of an output since the last call, by id."""
+        failures, self._failures = self._failures, []
+        return failures
+
+    def _compute(self, step: SchedulerOutput) -> _Computed:
+        """Draft, compute and verify; no request is any further until _apply."""
         self.worker.copy_blocks(step.block_copies)
         is_paused = self.proposer.guard.is_off
         started_s = time.perf_counter()
@@ -193,37 +278,55 @@ class LLMEngine:
         for states in hidden_states:
             pool_prompts(states, step.scheduled, spans)
         logits = take_prompt_logprobs(logits, step.scheduled, spans, self.tokenizer.vocab_size)
-        sampled = [item for item in step.scheduled if item.catches_up]
-        requests = [item.request for item in sampled]
+        requests = [item.request for item in step.scheduled if item.catches_up]
         verified = self.sampler.verify(logits, requests, [drafts.get(request.request_id) for request in requests])
-        results = dict(zip((request.request_id for request in requests), verified, strict=True))
-        drafting_s, verifying_s = drafted_s - started_s, time.perf_counter() - drafted_s
-        num_tokens = sum(len(result.token_ids) for result in verified)
-        plain_s = self.proposer.observe_step(
-            step.scheduled, drafts, drafting_s=drafting_s, verifying_s=verifying_s, num_tokens=num_tokens
+        return _Computed(
+            drafts=drafts,
+            results=dict(zip((request.request_id for request in requests), verified, strict=True)),
+            drafting_s=drafted_s - started_s,
+            verifying_s=time.perf_counter() - drafted_s,
+            is_paused=is_paused,
+        )
+
+    def _note(self, step: SchedulerOutput, computed: _Computed) -> None:
+        """Learn what the step cost."""
+        drafting_s, verifying_s = computed.drafting_s, computed.verifying_s
+        computed.num_tokens = sum(len(result.token_ids) for result in computed.results.values())
+        computed.plain_s = self.proposer.observe_step(
+            step.scheduled,
+            computed.drafts,
+            drafting_s=drafting_s,
+            verifying_s=verifying_s,
+            num_tokens=computed.num_tokens,
         )
         self._stats.num_steps += 1
-        self._stats.spec.observe_time(drafting_s, verifying_s, plain_s, is_paused=is_paused)
-        if requests:
-            self._stats.draft_depth = sum(len(draft.token_ids) for draft in drafts.values()) / len(requests)
-            self._stats.is_speculation_paused = is_paused
-        outputs = []
-        for item in step.scheduled:
-            request = item.request
-            result = results.get(request.request_id)
-            if result is None:
-                self.scheduler.update(item, 0)
-                continue
-            draft = drafts.get(request.request_id)
-            item.num_draft_tokens = len(draft.token_ids) if draft is not None else 0
-            self.proposer.observe(request, draft, result.num_accepted_tokens)
-            own_plain_s = None if plain_s is None else plain_s * len(result.token_ids) / num_tokens * len(requests)
-            request.metrics.spec.observe_time(drafting_s, verifying_s, own_plain_s, is_paused=is_paused)
-            outputs.append(self._commit(request, result, draft))
-            self.scheduler.update(item, result.num_accepted_tokens)
-            if request.is_finished:
-                self._forget(request)
-        return outputs
+        self._stats.spec.observe_time(drafting_s, verifying_s, computed.plain_s, is_paused=computed.is_paused)
+        if computed.results:
+            num_draft_tokens = sum(len(draft.token_ids) for draft in computed.drafts.values())
+            self._stats.draft_depth = num_draft_tokens / len(computed.results)
+            self._stats.is_speculation_paused = computed.is_paused
+
+    def _apply(self, item: ScheduledRequest, computed: _Computed) -> RequestOutput | None:
+        """Give a request its part of a step; returns None where that brought no tokens."""
+        request = item.request
+        result = computed.results.get(request.request_id)
+        if result is None:
+            self.scheduler.update(item, 0)
+            return None
+        draft = computed.drafts.get(request.request_id)
+        item.num_draft_tokens = len(draft.token_ids) if draft is not None else 0
+        self.proposer.observe(request, draft, result.num_accepted_tokens)
+        plain_s = computed.plain_s
+        if plain_s is not None:
+            plain_s *= len(result.token_ids) / computed.num_tokens * len(computed.results)
+        request.metrics.spec.observe_time(
+            computed.drafting_s, computed.verifying_s, plain_s, is_paused=computed.is_paused
+        )
+        output = self._commit(request, result, draft)
+        self.scheduler.update(item, result.num_accepted_tokens)
+        if request.is_finished:
+            self._forget(request)
+        return output
 
     def abort(self, request_id: str) -> RequestOutput | None:
         """End a request and free its blocks; returns its last output, or None when it is not known any more."""
@@ -231,7 +334,12 @@ class LLMEngine:
         if stream is None:
             return None
         self.scheduler.abort(stream.request)
-        output = stream.output([], stream.finish(), 0)
+        try:
+            text = stream.finish()
+        except Exception:
+            logger.exception("the last text of a request cannot be read")
+            text = ""
+        output = stream.output([], text, 0)
         self._forget(stream.request)
         return output
 
@@ -239,6 +347,9 @@ class LLMEngine:
         """Complete one prompt or a list of them, each a text or token ids, batched; answers in their order.
 
         Without params, info.default_sampling_params apply.
+
+        Raises:
+            RequestFailedError: One of them could not be computed; the others are aborted.
         """
         params = params or self.info.default_sampling_params
         requests = []
@@ -253,6 +364,10 @@ class LLMEngine:
             for output in self.step():
                 if output.request_id in texts:
                     texts[output.request_id].append(output.text)
+            for _, error in self.take_failures():
+                for request in requests:
+                    self.abort(request.request_id)
+                raise error
         return [_generation(request, "".join(texts[request.request_id])) for request in requests]
 
     def stats(self) -> EngineStats:
@@ -312,6 +427,12 @@ class LLMEngine:
         if request.params.reports_steps:
             steps = (decode_step(request, draft, result.num_accepted_tokens, token_ids, now),)
         return stream.output(token_ids, text, num_emitted, steps)
+
+    def _fail(self, request: Request, error: HelixError) -> None:
+        """End a request with an error, wherever it stands."""
+        self.scheduler.abort(request)
+        self._failures.append((request.request_id, error))
+        self._forget(request)
 
     def _forget(self, request: Request) -> None:
         self.proposer.forget(request)

@@ -6,7 +6,11 @@ HelixError
 ├── ConfigError                      the operator: the settings contradict each other or the machine
 ├── ModelLoadError                   the operator: this model cannot be loaded, or would be served wrongly
 ├── EngineBusyError                  time: the queue is full, or the engine is loading or draining (HTTP 429, 503)
+│   └── QueueTimeoutError            the request waited for its first step as long as it may (HTTP 503)
+├── DeadlineExceededError            time: the request is not done when its caller has stopped waiting (HTTP 504)
+├── RequestFailedError               nobody: a bug, or memory, ended this request alone (HTTP 500)
 └── EngineDeadError                  nobody: the engine stopped on a bug; every waiting request receives it (HTTP 500)
+    └── EngineStoppedError           the operator: the engine was shut down (HTTP 503)
 """
 
 from __future__ import annotations
@@ -59,5 +63,21 @@ class EngineBusyError(HelixError):
         self.retry_after_s = retry_after_s
 
 
+class QueueTimeoutError(EngineBusyError):
+    """A request waited for its first step as long as it may."""
+
+
+class DeadlineExceededError(HelixError):
+    """A request is not done when its caller has stopped waiting for it."""
+
+
+class RequestFailedError(HelixError):
+    """One request cannot be computed, for a reason that is not the caller's; the others go on."""
+
+
 class EngineDeadError(HelixError):
-    """The engine stopped on a bug and serves nobody any more."""
+    """The engine stopped on a bug; whoever waited for it waits in vain."""
+
+
+class EngineStoppedError(EngineDeadError):
+    """The engine was shut down on purpose."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from enum import Enum, auto
@@ -39,6 +40,9 @@ class Request:
         prediction_depth: int = 0,
         cache_salt: str | None = None,
         grammar: GrammarState | None = None,
+        tenant: str | None = None,
+        timeout_s: float | None = None,
+        queue_timeout_s: float | None = None,
     ) -> None:
         self.request_id = request_id
         self.params = params
@@ -56,6 +60,12 @@ class Request:
         """Prefix-cache entries and the outputs that drafts copy are shared only between requests of equal salt."""
         self.grammar = grammar
         """How far the committed output has come in params.grammar; the request's own."""
+        self.tenant = tenant
+        """Who asks: the requests of equal tenants share what the scheduler gives to each tenant."""
+        self.timeout_s = timeout_s
+        """Time from arrival to the end after which nobody waits any more; None: somebody always does."""
+        self.queue_timeout_s = queue_timeout_s
+        """Time from arrival to the first step after which the request is given up; None: it waits."""
         self.num_prompt_tokens = len(prompt_token_ids)
         self.token_ids = list(prompt_token_ids)
         """Prompt and committed output."""
@@ -113,6 +123,12 @@ class Request:
     def needs_whole_prompt(self) -> bool:
         """Whether its prompt has to pass through the model, so that cached KV in its place is of no use."""
         return self.needs_prompt_logits or self.needs_hidden_states
+
+    @property
+    def expires_s(self) -> float:
+        """When it is given up unless something happens before, on the monotonic clock; infinity: never."""
+        limits = [self.timeout_s, None if self.metrics.scheduled_s is not None else self.queue_timeout_s]
+        return self.metrics.arrival_s + min((limit for limit in limits if limit is not None), default=math.inf)
 
     @property
     def is_finished(self) -> bool:

@@ -7,15 +7,17 @@ numbers.
 
 from __future__ import annotations
 
+import math
 import time
-from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from helix.config import SchedulerConfig
-from helix.errors import EngineBusyError, InvalidRequestError
+from helix.errors import DeadlineExceededError, EngineBusyError, HelixError, InvalidRequestError, QueueTimeoutError
 from helix.kv_cache.block_manager import BlockManager
 from helix.outputs import FinishReason
 from helix.request import Request, RequestStatus
+from helix.waiting_queue import WaitingQueue
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class SchedulerOutput:
 
 
 class Scheduler:
-    """Waiting and running requests, first come first served.
+    """Waiting and running requests; first come, first served within a tenant, tenants in turn.
 
     Running requests keep their order of arrival. When blocks run out, the last one is preempted: its blocks are
     freed and it waits at the front of the queue to be computed again (often from the prefix cache).
@@ -69,9 +71,10 @@ class Scheduler:
         self.block_manager = block_manager
         self.max_num_prompt_logits = max_num_prompt_logits or config.max_num_batched_tokens
         """Most tokens per step of requests that want the logits of their prompts, which take memory."""
-        self.waiting: deque[Request] = deque()
+        self.waiting = WaitingQueue()
         self.running: list[Request] = []
         self.num_preemptions = 0
+        self._next_expiry_s = math.inf
 
     @property
     def has_requests(self) -> bool:
@@ -95,15 +98,39 @@ class Scheduler:
                 f"and there are {capacity}",
                 param="max_tokens",
             )
+        if not num_unfinished:
+            self.waiting.forget_tenants()
         self.waiting.append(request)
+        self._next_expiry_s = min(self._next_expiry_s, request.expires_s)
 
-    def schedule(self) -> SchedulerOutput:
-        """Choose the tokens of the next step and reserve their slots; running requests first, then waiting ones."""
+    def expire(self, now_s: float) -> list[tuple[Request, HelixError]]:
+        """End the requests whose time is over by now_s and return them, each with the reason."""
+        if now_s < self._next_expiry_s:
+            return []
+        unfinished = [*self.running, *self.waiting]
+        expired = [request for request in unfinished if request.expires_s <= now_s]
+        self._next_expiry_s = min(
+            (request.expires_s for request in unfinished if request.expires_s > now_s), default=math.inf
+        )
+        for request in expired:
+            self.abort(request)
+        return [(request, _too_late(request, now_s)) for request in expired]
+
+    def schedule(self, *, only: Collection[Request] = (), max_num_tokens: int | None = None) -> SchedulerOutput:
+        """Choose the tokens of the next step and reserve their slots; running requests first, then waiting ones.
+
+        Args:
+            only: Requests that may take part; empty: all of them.
+            max_num_tokens: Most tokens of the step, where max_num_batched_tokens are too many.
+        """
         output = SchedulerOutput()
         num_preemptions = self.num_preemptions
-        budget = self._schedule_running(output, self.config.max_num_batched_tokens)
+        budget = self.config.max_num_batched_tokens
+        if max_num_tokens is not None:
+            budget = min(budget, max_num_tokens)
+        budget = self._schedule_running(output, budget, only)
         if self.num_preemptions == num_preemptions:  # else the victim would come straight back
-            budget = self._schedule_waiting(output, budget)
+            budget = self._schedule_waiting(output, budget, only)
         self._reserve_drafts(output, budget)
         now = time.monotonic()
         for item in output.scheduled:
@@ -118,6 +145,8 @@ class Scheduler:
         rolled back by this arithmetic alone and its slots are overwritten. Then full blocks become findable.
         """
         request = item.request
+        if request.num_output_tokens:
+            self.waiting.charge(request, num_accepted_tokens + 1)
         request.num_computed_tokens = min(
             request.num_computed_tokens + item.num_tokens + num_accepted_tokens, request.num_tokens
         )
@@ -132,22 +161,33 @@ class Scheduler:
             self.block_manager.free(request.block_table)
 
     def abort(self, request: Request) -> None:
-        """End a request wherever it stands and free its blocks; a finished one stays as it is."""
-        if request.is_finished:
-            return
-        if request.status is RequestStatus.RUNNING:
+        """End a request wherever it stands, in the middle of an update too, and free its blocks."""
+        if request in self.running:
             self.running.remove(request)
-        else:
+        elif request.status is RequestStatus.WAITING:
             self.waiting.remove(request)
         request.finish(FinishReason.ABORT)
         self.block_manager.free(request.block_table)
 
-    def _schedule_running(self, output: SchedulerOutput, budget: int) -> int:
+    def preempt(self, request: Request) -> None:
+        """Free a running request's blocks and queue it first; its tokens stay, its KV is computed again."""
+        self.running.remove(request)
+        self.block_manager.free(request.block_table)
+        request.num_computed_tokens = 0
+        request.num_draft_computed_tokens = 0
+        request.status = RequestStatus.WAITING
+        request.metrics.num_preemptions += 1
+        self.num_preemptions += 1
+        self.waiting.appendleft(request)
+
+    def _schedule_running(self, output: SchedulerOutput, budget: int, only: Collection[Request]) -> int:
         """Schedule what running requests are behind, those in decoding first, and return the budget left."""
         config = self.config
         by_need = sorted(self.running, key=lambda request: request.num_tokens - request.num_computed_tokens > 1)
         for request in by_need:
             if request.status is not RequestStatus.RUNNING:  # preempted for a request before it
+                continue
+            if only and request not in only:
                 continue
             num_tokens = min(request.num_tokens - request.num_computed_tokens, budget)
             if num_tokens > 1 and output.scheduled:
@@ -159,7 +199,7 @@ class Scheduler:
             while not self.block_manager.allocate(request.block_table, request.num_computed_tokens + num_tokens):
                 victim = self.running[-1]
                 budget += self._unschedule(output, victim)
-                self._preempt(victim)
+                self.preempt(victim)
                 if victim is request:
                     break
             else:
@@ -167,17 +207,18 @@ class Scheduler:
                 budget -= num_tokens
         return budget
 
-    def _schedule_waiting(self, output: SchedulerOutput, budget: int) -> int:
-        """Admit waiting requests in order while seats, tokens and blocks for the whole of each suffice.
+    def _schedule_waiting(self, output: SchedulerOutput, budget: int, only: Collection[Request]) -> int:
+        """Admit waiting requests in turn while seats, tokens and blocks for the whole of each suffice.
 
         One whose beginning a running request is computing keeps its seat and waits, so that it is computed once.
         """
         manager = self.block_manager
         num_postponed = 0
-        while len(self.waiting) > num_postponed and len(self.running) + num_postponed < self.config.max_num_seqs:
-            if budget < 1:
+        for request in self.waiting.candidates():
+            if len(self.running) + num_postponed >= self.config.max_num_seqs or budget < 1:
                 break
-            request = self.waiting[num_postponed]
+            if only and request not in only:
+                continue
             if self._is_under_way(request):
                 num_postponed += 1
                 continue
@@ -204,13 +245,14 @@ class Scheduler:
             num_tokens = min(request.num_tokens - num_cached, limit)
             allocated = manager.allocate(request.block_table, num_cached + num_tokens)
             assert allocated, "num_free_blocks promised these blocks"
-            del self.waiting[num_postponed]
+            self.waiting.remove(request)
             self.running.append(request)
             request.status = RequestStatus.RUNNING
             request.num_computed_tokens = num_cached
             request.num_draft_computed_tokens = manager.num_draft_computed(request.block_table, num_cached)
             if request.metrics.scheduled_s is None:
                 request.metrics.num_cached_tokens = num_cached
+                self.waiting.charge(request, request.num_prompt_tokens - num_cached)
             output.block_copies += copies
             output.scheduled.append(ScheduledRequest(request, num_tokens))
             budget -= num_tokens
@@ -256,13 +298,10 @@ class Scheduler:
                 return item.num_tokens
         return 0
 
-    def _preempt(self, request: Request) -> None:
-        """Free a running request's blocks and queue it first; its tokens stay, its KV is computed again."""
-        self.running.remove(request)
-        self.block_manager.free(request.block_table)
-        request.num_computed_tokens = 0
-        request.num_draft_computed_tokens = 0
-        request.status = RequestStatus.WAITING
-        request.metrics.num_preemptions += 1
-        self.num_preemptions += 1
-        self.waiting.appendleft(request)
+
+def _too_late(request: Request, now_s: float) -> HelixError:
+    """Say which of a request's limits ended it."""
+    waited_s = now_s - request.metrics.arrival_s
+    if request.timeout_s is not None and request.timeout_s <= waited_s:
+        return DeadlineExceededError(f"the request was not done within the {request.timeout_s:g} s it was given")
+    return QueueTimeoutError(f"the request waited {waited_s:.0f} s for its turn; try again later")

@@ -74,6 +74,8 @@ class EngineStats:
     """Of those, tokens that it had."""
     num_generated_tokens: int = 0
     num_finished: int = 0
+    finished_per_s: float | None = None
+    """Requests that ended per second lately; None while hardly any did."""
     finish_reasons: Counter[FinishReason] = field(default_factory=Counter)
     num_preemptions: int = 0
     draft_depth: float = 0.0

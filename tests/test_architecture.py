@@ -12,14 +12,14 @@ ROOT = Path(__file__).parent.parent
 
 # A module may import from its own layer and those before it.
 HELIX_LAYERS = [
-    ["helix.errors"],
+    ["helix.errors", "helix.finishing_rate"],
     ["helix.structured.lark_text", "helix.structured.terminal_size"],
     ["helix.structured.escaped_regex"],
     ["helix.structured.escaped"],
     ["helix.config", "helix.structured.grammar"],
     ["helix.sampling_params", "helix.outputs", "helix.structured.state"],
     ["helix.request", "helix.stats", "helix.generation_config", "helix.output_stream"],
-    ["helix.kv_cache.block_manager", "helix.text"],
+    ["helix.kv_cache.block_manager", "helix.text", "helix.waiting_queue", "helix.step_budget", "helix.suspects"],
     ["helix.scheduler", "helix.structured.compiler"],
     ["helix.snapshot", "helix.spec_decode.proposer", "helix.spec_decode.suffix_index"],
     [
@@ -39,6 +39,7 @@ HELIX_LAYERS = [
         "helix.sampling.rows",
         "helix.kv_cache.pool",
         "helix.kernels",
+        "helix.recovery",
         "helix.model.stand_in",
         "helix.model.layout",
         "helix.model.quantization",

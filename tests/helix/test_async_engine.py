@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from helix.async_engine import AsyncEngine
+from helix.async_engine import MAX_REBUILDS, AsyncEngine
 from helix.errors import EngineBusyError, EngineDeadError, InvalidRequestError
 from helix.output_stream import OutputStream
 from helix.outputs import FinishReason, RequestOutput
@@ -139,27 +139,48 @@ def test_shutdown_ends_every_stream_with_an_error(engine: AsyncEngine) -> None:
     _within(30, main)
 
 
-def test_a_bug_in_a_step_reaches_every_waiting_caller() -> None:
+def test_a_bug_that_is_nobodys_fault_ends_everybody_and_the_engine_begins_anew_a_number_of_times() -> None:
     llm_engine = make_engine(MODEL)
-    all_wait = threading.Event()
+    engine = AsyncEngine(engine=llm_engine)
+    healthy, healthy_reset, all_wait = llm_engine.step, llm_engine.reset, threading.Event()
+    seen_alive: list[bool] = []
 
     def broken() -> list[RequestOutput]:
         all_wait.wait()
         _break()
 
-    llm_engine.step = broken  # type: ignore[method-assign]
-    engine = AsyncEngine(engine=llm_engine)
+    def reset() -> None:
+        seen_alive.append(engine.is_alive)
+        healthy_reset()
+
+    llm_engine.step, llm_engine.reset = broken, reset  # type: ignore[method-assign]
     engine.start()
 
-    async def main() -> None:
+    async def fail() -> None:
+        all_wait.clear()
         streams = [engine.generate([1, 2, 3], PARAMS) for _ in range(3)]
         all_wait.set()
         for stream in streams:
             with pytest.raises(EngineDeadError, match="RuntimeError"):
                 await _collect(stream)
-        assert not engine.is_alive
+
+    async def main() -> None:
+        await fail()
+        while not engine.is_alive:
+            await asyncio.sleep(0.001)
+        llm_engine.step = healthy  # type: ignore[method-assign]
+        assert (await _collect(engine.generate([1, 2, 3], PARAMS)))[-1].is_finished
+        assert engine.stats().num_free_blocks == engine.info.num_blocks
+        llm_engine.step = broken  # type: ignore[method-assign]
+        for _ in range(MAX_REBUILDS):
+            await fail()
+            while not engine.is_alive and len(seen_alive) < MAX_REBUILDS:
+                await asyncio.sleep(0.001)
+        with pytest.raises(EngineDeadError):
+            engine.generate([1, 2, 3], PARAMS)
 
     _within(30, main)
+    assert seen_alive == [False] * MAX_REBUILDS, "unhealthy while it is rebuilt"
     engine.shutdown()
 
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from helix.config import SchedulerConfig
-from helix.errors import EngineBusyError, InvalidRequestError
+from helix.errors import DeadlineExceededError, EngineBusyError, InvalidRequestError, QueueTimeoutError
 from helix.kv_cache.block_manager import BlockManager
 from helix.outputs import FinishReason
 from helix.request import Request, RequestStatus
@@ -265,3 +265,44 @@ def test_when_the_one_that_computes_goes_away_the_next_one_does_it() -> None:
     output = scheduler.schedule()
     assert [item.request.request_id for item in output.scheduled] == ["b"]
     assert second.num_computed_tokens == 4, "what was computed is not lost"
+
+
+def _timed(name: str, *, timeout_s: float | None = None, queue_timeout_s: float | None = None) -> Request:
+    return Request(
+        name,
+        [1, 2, 3],
+        SamplingParams(),
+        seed=0,
+        max_tokens=8,
+        timeout_s=timeout_s,
+        queue_timeout_s=queue_timeout_s,
+    )
+
+
+def test_a_request_ends_when_its_time_is_over_wherever_it_stands() -> None:
+    scheduler = _scheduler(max_num_seqs=2)
+    running, patient = _timed("running", timeout_s=5), _timed("patient")
+    waiting, queued = _timed("waiting", timeout_s=7), _timed("queued", queue_timeout_s=6)
+    for request in (running, patient, waiting, queued):
+        scheduler.add(request)
+    _finish_step(scheduler, scheduler.schedule())
+    start_s = waiting.metrics.arrival_s
+    assert scheduler.expire(start_s + 4.9) == []
+    ends = {s: [(one.request_id, type(error)) for one, error in scheduler.expire(start_s + s)] for s in (5.5, 6.5, 99)}
+    assert ends == {
+        5.5: [("running", DeadlineExceededError)],
+        6.5: [("queued", QueueTimeoutError)],
+        99: [("waiting", DeadlineExceededError)],
+    }
+    assert [request.request_id for request in scheduler.running] == ["patient"] and not scheduler.waiting
+    scheduler.block_manager.check_integrity([patient.block_table])
+
+
+def test_a_request_that_has_started_does_not_wait_in_the_queue_any_more() -> None:
+    """Not even after a preemption: it would lose what it has."""
+    scheduler = _scheduler()
+    request = _timed("a", queue_timeout_s=1)
+    scheduler.add(request)
+    _finish_step(scheduler, scheduler.schedule())
+    scheduler.preempt(request)
+    assert scheduler.expire(request.metrics.arrival_s + 50) == []
