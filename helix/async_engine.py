@@ -126,16 +126,15 @@ class AsyncEngine:
         request_id: str | None = None,
         cache_salt: str | None = None,
         tenant: str | None = None,
-        timeout_s: float | None = None,
+        deadline_s: float | None = None,
         queue_timeout_s: float | None = None,
         ready: asyncio.Event | None = None,
     ) -> OutputStream:
         """Queue a request and return its outputs; call it from a running event loop.
 
         An ordinary function, so that a bad request fails here and not behind the first byte of an answer. The stream
-        raises DeadlineExceededError after timeout_s, QueueTimeoutError when the first step takes longer than
-        queue_timeout_s to come, and RequestFailedError where a bug or memory ends the request. ready is set whenever
-        the stream has something to take: who reads several streams waits for all of them at once.
+        raises DeadlineExceededError at deadline_s of the monotonic clock, QueueTimeoutError when the first step takes
+        longer than queue_timeout_s to come, and RequestFailedError where a bug or memory ends the request.        set whenever the stream has something to take: who reads several streams waits for all of them at once.
 
         Raises:
             InvalidRequestError: The request cannot be served as asked, or its id is in use; param names the field.
@@ -159,7 +158,7 @@ class AsyncEngine:
                 request_id=request_id,
                 cache_salt=cache_salt,
                 tenant=tenant,
-                timeout_s=timeout_s,
+                deadline_s=deadline_s,
                 queue_timeout_s=queue_timeout_s,
             )
             stream = OutputStream(

@@ -133,12 +133,12 @@ class LLMEngine:
         request_id: str | None = None,
         cache_salt: str | None = None,
         tenant: str | None = None,
-        timeout_s: float | None = None,
+        deadline_s: float | None = None,
         queue_timeout_s: float | None = None,
     ) -> Request:
         """Validate a prompt with its parameters and return a request that is not queued yet.
 
-        Its times begin now: timeout_s is how long it may take to the end, queue_timeout_s to its first step.
+        It is given up at deadline_s of the monotonic clock, and where its first step takes longer than queue_timeout_s.
 
         Raises:
             InvalidRequestError: Something in it cannot be served as asked; param names the field.
@@ -188,7 +188,7 @@ class LLMEngine:
             prediction_depth=prediction_depth,
             cache_salt=cache_salt,
             tenant=tenant,
-            timeout_s=timeout_s,
+            deadline_s=deadline_s,
             queue_timeout_s=queue_timeout_s,
             grammar=None if params.grammar is None else self._grammars.compile(params.grammar),
         )

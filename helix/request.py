@@ -41,7 +41,7 @@ class Request:
         cache_salt: str | None = None,
         grammar: GrammarState | None = None,
         tenant: str | None = None,
-        timeout_s: float | None = None,
+        deadline_s: float | None = None,
         queue_timeout_s: float | None = None,
     ) -> None:
         self.request_id = request_id
@@ -62,8 +62,8 @@ class Request:
         """How far the committed output has come in params.grammar; the request's own."""
         self.tenant = tenant
         """Who asks: the requests of equal tenants share what the scheduler gives to each tenant."""
-        self.timeout_s = timeout_s
-        """Time from arrival to the end after which nobody waits any more; None: somebody always does."""
+        self.deadline_s = deadline_s
+        """When nobody waits for it any more, on the monotonic clock; None: somebody always does."""
         self.queue_timeout_s = queue_timeout_s
         """Time from arrival to the first step after which the request is given up; None: it waits."""
         self.num_prompt_tokens = len(prompt_token_ids)
@@ -127,8 +127,12 @@ class Request:
     @property
     def expires_s(self) -> float:
         """When it is given up unless something happens before, on the monotonic clock; infinity: never."""
-        limits = [self.timeout_s, None if self.metrics.scheduled_s is not None else self.queue_timeout_s]
-        return self.metrics.arrival_s + min((limit for limit in limits if limit is not None), default=math.inf)
+        limits = [math.inf]
+        if self.deadline_s is not None:
+            limits.append(self.deadline_s)
+        if self.queue_timeout_s is not None and self.metrics.scheduled_s is None:
+            limits.append(self.metrics.arrival_s + self.queue_timeout_s)
+        return min(limits)
 
     @property
     def is_finished(self) -> bool:

@@ -302,6 +302,6 @@ class Scheduler:
 def _too_late(request: Request, now_s: float) -> HelixError:
     """Say which of a request's limits ended it."""
     waited_s = now_s - request.metrics.arrival_s
-    if request.timeout_s is not None and request.timeout_s <= waited_s:
-        return DeadlineExceededError(f"the request was not done within the {request.timeout_s:g} s it was given")
+    if request.deadline_s is not None and request.deadline_s <= now_s:
+        return DeadlineExceededError("the request was not done within the time it was given")
     return QueueTimeoutError(f"the request waited {waited_s:.0f} s for its turn; try again later")

@@ -72,7 +72,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
             await asyncio.to_thread(engine.shutdown)
             store.close()
 
-    guards: list[Guard] = [refuse_while_draining]
+    guards: list[Guard] = [refuse_while_draining(engine)]
     if config.api_key:
         guards.append(require_api_key(config.api_key))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +12,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Guard, Receive, Scope, Send
 
+from helix import FinishingRate
 from openai_compat.errors import AuthenticationError, TooManyRequests
 
 OPEN_TO_ALL = "open_to_all"
@@ -59,6 +60,7 @@ class KeyLimit:
         self.max_requests = max_requests
         self.num_running: Counter[str] = Counter()
         """By the digest of the key."""
+        self._rates: defaultdict[str, FinishingRate] = defaultdict(FinishingRate)
 
     def guard(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Take a place for a request that computes something, or raise TooManyRequests."""
@@ -66,7 +68,10 @@ class KeyLimit:
         if digest is None or not computes(connection, handler):
             return
         if self.num_running[digest] >= self.max_requests:
-            raise TooManyRequests(f"This API key has {self.max_requests} requests running, which is its limit.")
+            raise TooManyRequests(
+                f"This API key has {self.max_requests} requests running, which is its limit.",
+                retry_after_s=self._rates[digest].retry_after_s(),
+            )
         self.num_running[digest] += 1
         connection.scope["state"][_PLACE] = digest
 
@@ -80,6 +85,7 @@ class KeyLimit:
                 digest = scope.get("state", {}).pop(_PLACE, None)
                 if digest is not None:
                     self.num_running[digest] -= 1
+                    self._rates[digest].observe()
                     self.num_running += Counter()  # forgets keys that have nothing running
 
         return give_back
@@ -90,10 +96,16 @@ def cache_salt(connection: ASGIConnection[Any, Any, Any, Any], wanted: str | Non
 
     None where no key is asked for and the client wants none.
     """
-    key_digest: str | None = connection.scope["state"].get(_KEY_DIGEST)
+    digest = key_digest(connection)
     if wanted is None:
-        return key_digest
-    return f"{key_digest or ''}/{_digest(wanted)}"
+        return digest
+    return f"{digest or ''}/{_digest(wanted)}"
+
+
+def key_digest(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """Return what stands for the key of a request; None where no key is asked for."""
+    digest: str | None = connection.scope["state"].get(_KEY_DIGEST)
+    return digest
 
 
 _KEY_DIGEST = "helix_key_digest"

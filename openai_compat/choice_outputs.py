@@ -9,9 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from helix import FinishReason, RequestMetrics, RequestOutput, SamplingParams
+from openai_compat.caller import Caller
 from openai_compat.engine import Engine, Outputs
 from openai_compat.errors import GenerationAborted, GrammarFailed, InvalidParameter
 from openai_compat.request_record import note_choices
+
+_NOBODY = Caller()
 
 
 class ChoiceOutputs:
@@ -32,7 +35,7 @@ class ChoiceOutputs:
         prompts: Sequence[Sequence[int]],
         params: Sequence[SamplingParams],
         answer_id: str,
-        cache_salt: str | None = None,
+        caller: Caller = _NOBODY,
         *,
         asked_by: str = "n",
     ) -> None:
@@ -46,7 +49,14 @@ class ChoiceOutputs:
         try:
             for index, (prompt, choice) in enumerate(itertools.product(prompts, params)):
                 self._running[index] = engine.generate(
-                    prompt, choice, request_id=f"{answer_id}-{index}", cache_salt=cache_salt, ready=self._ready
+                    prompt,
+                    choice,
+                    request_id=f"{answer_id}-{index}",
+                    cache_salt=caller.cache_salt,
+                    tenant=caller.tenant,
+                    deadline_s=caller.deadline_s,
+                    queue_timeout_s=caller.queue_timeout_s,
+                    ready=self._ready,
                 )
         except BaseException:
             self.close()

@@ -50,8 +50,11 @@ class ServerConfig:
     traces: bool = False
     """Send an OpenTelemetry trace of each answer, with its phases and counts and never its text, to where the
     environment variables OTEL_* say; needs helix-llm[otel]."""
-    shutdown_timeout_s: int = 30
-    """How long running requests may take to finish when the server is told to stop."""
+    queue_timeout_s: float | None = 600.0
+    """How long a request may wait for its turn, in seconds; then it is refused. OpenAI's SDKs give up after 600."""
+    drain_timeout_s: float = 30.0
+    """How long running requests may take to finish when the server is told to stop; those that are not done by then end
+    with an error, and a second signal ends them at once."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -60,9 +63,10 @@ class ServerConfig:
             ("max_request_mib", self.max_request_mib),
             ("keep_alive_s", self.keep_alive_s),
             ("response_store_mib", self.response_store_mib),
-            ("shutdown_timeout_s", self.shutdown_timeout_s),
+            ("queue_timeout_s", self.queue_timeout_s),
+            ("drain_timeout_s", self.drain_timeout_s),
         ):
-            if value <= 0:
+            if value is not None and value <= 0:
                 raise ConfigError(f"{name} must be positive, got {value}")
         if not isinstance(self.api_key, tuple):
             raise ConfigError("api_key must be a tuple of keys")

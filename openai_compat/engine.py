@@ -119,12 +119,16 @@ class Engine(Protocol):
         *,
         request_id: str | None = None,
         cache_salt: str | None = None,
+        tenant: str | None = None,
+        deadline_s: float | None = None,
+        queue_timeout_s: float | None = None,
         ready: asyncio.Event | None = None,
     ) -> Outputs:
         """Submit one request; a request that cannot be served raises here, before anything is sent.
 
-        What is remembered of its text serves requests of equal cache_salt alone. ready is set, on the caller's event
-        loop, whenever there is something to take.
+        What is remembered of its text serves requests of equal cache_salt alone. Tenants are served in turn. A request
+        is given up at deadline_s of the monotonic clock, and where its first step takes longer than queue_timeout_s.
+        ready is set, on the caller's event loop, whenever there is something to take.
         """
         ...
 

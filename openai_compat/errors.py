@@ -13,9 +13,13 @@ from litestar.exceptions import HTTPException
 
 from helix import (
     ContextLengthExceededError,
+    DeadlineExceededError,
     EngineBusyError,
     EngineDeadError,
+    EngineStoppedError,
     InvalidRequestError,
+    QueueTimeoutError,
+    RequestFailedError,
 )
 from openai_compat.schemas.errors import ErrorBody, ErrorResponse
 
@@ -85,11 +89,20 @@ class AuthenticationError(ApiError):
         super().__init__(401, message, code=code, headers={"www-authenticate": "Bearer"})
 
 
+def retry_headers(retry_after_s: float) -> dict[str, str]:
+    """Return the headers that say when to come again: whole seconds for everybody, milliseconds for OpenAI's SDKs."""
+    return {
+        "retry-after": str(max(1, math.ceil(retry_after_s))),
+        "retry-after-ms": str(max(1, math.ceil(retry_after_s * 1000))),
+    }
+
+
 class TooManyRequests(ApiError):
     """More at once than a client may have; one of them has to end first."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(429, message, type=RATE_LIMIT, code="rate_limit_exceeded", headers={"retry-after": "1"})
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        headers = retry_headers(retry_after_s)
+        super().__init__(429, message, type=RATE_LIMIT, code="rate_limit_exceeded", headers=headers)
 
 
 class GenerationAborted(ApiError):
@@ -108,10 +121,9 @@ class GenerationAborted(ApiError):
 class ShuttingDown(ApiError):
     """A request to a server that only finishes what it has begun."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            503, "The server is shutting down.", type=SERVER, code="shutting_down", headers={"retry-after": "1"}
-        )
+    def __init__(self, *, retry_after_s: float = 1.0) -> None:
+        headers = retry_headers(retry_after_s)
+        super().__init__(503, "The server is shutting down.", type=SERVER, code="shutting_down", headers=headers)
 
 
 class GrammarFailed(ApiError):
@@ -130,11 +142,23 @@ def _context_length(error: ContextLengthExceededError) -> ApiError:
 
 
 def _busy(error: EngineBusyError) -> ApiError:
-    headers = {
-        "retry-after": str(max(1, math.ceil(error.retry_after_s))),
-        "retry-after-ms": str(max(1, math.ceil(error.retry_after_s * 1000))),
-    }
-    return ApiError(429, str(error), type=RATE_LIMIT, code="rate_limit_exceeded", headers=headers)
+    return TooManyRequests(str(error), retry_after_s=error.retry_after_s)
+
+
+def _queue_timeout(error: QueueTimeoutError) -> ApiError:
+    return ApiError(503, str(error), type=SERVER, code="queue_timeout", headers=retry_headers(error.retry_after_s))
+
+
+def _deadline(error: DeadlineExceededError) -> ApiError:
+    return ApiError(504, str(error), type=SERVER, code="deadline_exceeded", headers={"x-should-retry": "false"})
+
+
+def _failed(error: RequestFailedError) -> ApiError:
+    return ApiError(500, str(error), type=SERVER, code="request_failed", headers={"x-should-retry": "false"})
+
+
+def _stopped(error: EngineStoppedError) -> ApiError:
+    return ShuttingDown()
 
 
 def _dead(error: EngineDeadError) -> ApiError:
@@ -163,7 +187,11 @@ _HTTP_CODES = {
 _TRANSLATIONS: list[tuple[type[Exception], Callable[[Any], ApiError]]] = [
     (ContextLengthExceededError, _context_length),
     (InvalidRequestError, _invalid_request),
+    (QueueTimeoutError, _queue_timeout),
     (EngineBusyError, _busy),
+    (DeadlineExceededError, _deadline),
+    (RequestFailedError, _failed),
+    (EngineStoppedError, _stopped),
     (EngineDeadError, _dead),
     (HTTPException, _http),
 ]

@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser, config: type[Any], *, skip: Con
     for field in fields(config):
         if field.name not in skip:
             group.add_argument(
-                "--" + field.name.replace("_", "-"),
+                *_flags(field.name),
                 dest=field.name,
                 default=argparse.SUPPRESS,
                 help=_help(docs.get(field.name, ""), field),
@@ -68,6 +68,12 @@ def _docs_of(body: ast.ClassDef) -> dict[str, str]:
             ):
                 docs[name] = " ".join(text.split())
     return docs
+
+
+def _flags(name: str) -> list[str]:
+    """Return a field's flag; seconds may be left out of it, since other servers leave them out."""
+    flag = "--" + name.replace("_", "-")
+    return [flag.removesuffix("-s"), flag] if flag.endswith("-s") else [flag]
 
 
 def _title(config: type[Any]) -> tuple[str, str]:

@@ -23,6 +23,12 @@ async def note_start(request: Request[Any, Any, Any]) -> None:
     request.scope["state"][_STARTED] = time.monotonic()
 
 
+def started_s(request: Request[Any, Any, Any]) -> float:
+    """Return when a request's handler was called, on the monotonic clock."""
+    started: float = request.scope["state"].get(_STARTED, time.monotonic())
+    return started
+
+
 async def add_headers(message: Message, scope: Scope) -> None:
     """Put x-request-id, openai-processing-ms and openai-version on a response; a before_send hook.
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import threading
+import time
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import uvicorn
 from litestar import Litestar
@@ -77,21 +80,38 @@ class DrainingServer(uvicorn.Server):
         )
         super().__init__(settings)
         self.app = app
-        self._timeout_s = config.shutdown_timeout_s
+        self._timeout_s = config.drain_timeout_s
         self._end_requests = end_requests
+        self._is_hurried = False
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more work, wait for running requests, and leave; end_requests may block.
 
         Until they have ended the door stays open, for health checks to see that it will close.
         """
-        begin_draining(self.app)
+        begin_draining(self.app, self._timeout_s)
         try:
             await asyncio.wait_for(self._requests_end(), self._timeout_s)
         except TimeoutError:
-            await asyncio.to_thread(self._end_requests)
+            await self._say_last_words()
         await super().shutdown(sockets)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, end at once at the second; any signal, where uvicorn counts Ctrl-C alone."""
+        self._is_hurried = self.should_exit
+        super().handle_exit(sig, frame)
+
     async def _requests_end(self) -> None:
-        while self.server_state.tasks and not self.force_exit:
+        while self.server_state.tasks:
+            if self._is_hurried:
+                raise TimeoutError
             await asyncio.sleep(0.05)
+
+    async def _say_last_words(self) -> None:
+        """End the requests and let their last events out, as far as a step in progress leaves time for that."""
+        ending = threading.Thread(target=self._end_requests, daemon=True)
+        ending.start()
+        deadline_s = time.monotonic() + LAST_WORDS_S
+        while (ending.is_alive() or self.server_state.tasks) and time.monotonic() < deadline_s:
+            await asyncio.sleep(0.01)
+        self.force_exit = ending.is_alive()  # it would be waited for again

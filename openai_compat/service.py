@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
+from litestar import Request
 from msgspec import UNSET, UnsetType
 
 from helix import Grammar, InvalidRequestError, SamplingParams
 from openai_compat.answer_format import DEFAULT_FORMAT, AnswerFormat
+from openai_compat.caller import Caller, caller_of
 from openai_compat.config import ServerConfig
 from openai_compat.engine import Engine
 from openai_compat.prompts import begun_answer
@@ -38,6 +41,14 @@ class Service:
     background: BackgroundResponses = field(default_factory=BackgroundResponses)
     answer_format: AnswerFormat = DEFAULT_FORMAT
     """How the model writes tool calls and what it thinks."""
+
+    def caller(self, request: Request[Any, Any, Any], cache_salt: str | None, *, streams: bool = False) -> Caller:
+        """Return on whose behalf a request is answered, and for how long.
+
+        Raises:
+            InvalidParameter: The client's timeout is no positive number.
+        """
+        return caller_of(request, cache_salt, queue_timeout_s=self.config.queue_timeout_s, streams=streams)
 
     async def compile_grammar(self, params: SamplingParams, parts: Mapping[str, Grammar] | None = None) -> None:
         """Make the grammar of a request ready on a thread, so that a large one holds nobody else up.

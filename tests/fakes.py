@@ -17,6 +17,7 @@ from helix import (
     EngineInfo,
     EngineSnapshot,
     EngineStats,
+    EngineStoppedError,
     FinishReason,
     Grammar,
     InvalidRequestError,
@@ -144,6 +145,9 @@ class FakeEngine:
         self.params: list[SamplingParams] = []
         self.compiled: list[Grammar] = []
         self.cache_salts: list[str | None] = []
+        self.tenants: list[str | None] = []
+        self.limits_s: list[tuple[float | None, float | None]] = []
+        """Deadline, and the longest wait for a first step."""
         self.running: set[str] = set()
         self.aborted: list[str] = []
 
@@ -200,6 +204,9 @@ class FakeEngine:
         *,
         request_id: str | None = None,
         cache_salt: str | None = None,
+        tenant: str | None = None,
+        deadline_s: float | None = None,
+        queue_timeout_s: float | None = None,
         ready: asyncio.Event | None = None,
     ) -> FakeOutputs:
         if len(self.running) >= self.max_num_running:
@@ -220,6 +227,8 @@ class FakeEngine:
         self.prompts.append(prompt)
         self.params.append(params)
         self.cache_salts.append(cache_salt)
+        self.tenants.append(tenant)
+        self.limits_s.append((deadline_s, queue_timeout_s))
         assert request_id is not None, "the server names its requests"
         self.running.add(request_id)
         steps = self._play(request_id, prompt_token_ids, params, self.reply(prompt, params))
@@ -232,7 +241,9 @@ class FakeEngine:
         metrics.scheduled_s = metrics.arrival_s
         try:
             for number, output in enumerate(self._outputs(request_id, prompt, params, reply, metrics)):
-                if self.failure_after == number or not self.is_alive:
+                if not self.is_alive:
+                    raise EngineStoppedError("the fake engine was shut down")
+                if self.failure_after == number:
                     raise EngineDeadError("the fake engine died")
                 await asyncio.sleep(self.step_s)
                 if output.is_finished:

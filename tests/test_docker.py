@@ -67,7 +67,7 @@ def test_a_service_is_built_from_a_stage_and_starts_a_command_that_exists(name: 
     assert config.host == "0.0.0.0"
     assert config.allow_no_key and all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert service["environment"]["HELIX_API_KEY"] == "${HELIX_API_KEY:-}"
-    assert int(service["stop_grace_period"].removesuffix("s")) > config.shutdown_timeout_s
+    assert int(service["stop_grace_period"].removesuffix("s")) > config.drain_timeout_s
     assert service["volumes"] == [f"cache:{re.search('^VOLUME (.*)$', DOCKERFILE, re.MULTILINE)[1]}"]  # type: ignore[index]
 
 

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 
 from helix import SamplingParams
+from openai_compat.caller import Caller
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.engine import Engine
 from openai_compat.responses.answer import fresh_id
@@ -18,7 +19,7 @@ _PARAMS = SamplingParams(max_tokens=0, pooling="mean", speculation_depth=0)
 
 
 async def embedding_list(
-    engine: Engine, request: EmbeddingRequest, inputs: Sequence[Sequence[int]], cache_salt: str | None, *, model: str
+    engine: Engine, request: EmbeddingRequest, inputs: Sequence[Sequence[int]], caller: Caller, *, model: str
 ) -> EmbeddingList:
     """Return the embedding of each input.
 
@@ -28,7 +29,7 @@ async def embedding_list(
     vectors: list[tuple[float, ...]] = []
     step = min(MAX_AT_ONCE, engine.info.max_num_requests)
     for start in range(0, len(inputs), step):
-        vectors += await _embed(engine, inputs[start : start + step], cache_salt)
+        vectors += await _embed(engine, inputs[start : start + step], caller)
     num_tokens = sum(map(len, inputs))
     is_base64 = request.encoding_format == "base64"
     return EmbeddingList(
@@ -46,9 +47,9 @@ def encoded(vector: Sequence[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")
 
 
-async def _embed(engine: Engine, inputs: Sequence[Sequence[int]], cache_salt: str | None) -> list[tuple[float, ...]]:
+async def _embed(engine: Engine, inputs: Sequence[Sequence[int]], caller: Caller) -> list[tuple[float, ...]]:
     vectors: list[tuple[float, ...]] = [()] * len(inputs)
-    with ChoiceOutputs(engine, inputs, [_PARAMS], fresh_id("embd"), cache_salt) as outputs:
+    with ChoiceOutputs(engine, inputs, [_PARAMS], fresh_id("embd"), caller) as outputs:
         while not outputs.is_finished:
             for index, output in await outputs.take():
                 vectors[index] = output.embedding or vectors[index]

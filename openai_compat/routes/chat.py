@@ -9,7 +9,6 @@ from litestar import Controller, Request, Response, post
 from litestar.status_codes import HTTP_200_OK
 from msgspec import UNSET
 
-from openai_compat.auth import cache_salt
 from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
@@ -52,7 +51,8 @@ class ChatController(Controller):
                 tools=tool_use(body),
                 service_tier=UNSET if body.service_tier is None else "default",
             )
-            outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
+            caller = service.caller(request, body.cache_salt, streams=bool(body.stream))
+            outputs = ChoiceOutputs(engine, prompts, params, answer.id, caller)
         if body.stream:
             return event_stream(chat_chunks(answer, outputs), outputs, headers, service.config.keep_alive_s)
         return json_response(await whole(request, outputs, chat_completion(answer, outputs)), headers)

@@ -8,7 +8,6 @@ from typing import Any
 from litestar import Controller, Request, Response, post
 from litestar.status_codes import HTTP_200_OK
 
-from openai_compat.auth import cache_salt
 from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
@@ -47,7 +46,7 @@ class CompletionsController(Controller):
                 prompts,
                 params,
                 answer.id,
-                cache_salt(request, body.cache_salt),
+                service.caller(request, body.cache_salt, streams=bool(body.stream)),
                 asked_by="n" if body.best_of is None else "best_of",
             )
         echoes = await asyncio.to_thread(echoed_prompts, body, prompts, engine.tokenizer)

@@ -10,7 +10,6 @@ from litestar import Controller, Request, Response, post
 from litestar.status_codes import HTTP_200_OK
 
 from helix import EngineInfo, InvalidRequestError
-from openai_compat.auth import cache_salt
 from openai_compat.body import read_body
 from openai_compat.delivery import json_response, unless_disconnected
 from openai_compat.engine import ChatTokenizer
@@ -37,7 +36,8 @@ class EmbeddingsController(Controller):
         engine = service.engine
         _check_dimensions(body, engine.info)
         inputs = await asyncio.to_thread(encode_inputs, body, engine.tokenizer)
-        work = embedding_list(engine, body, inputs, cache_salt(request, body.cache_salt), model=service.models.name)
+        caller = service.caller(request, body.cache_salt)
+        work = embedding_list(engine, body, inputs, caller, model=service.models.name)
         try:
             return json_response(await unless_disconnected(request, work), headers)
         except InvalidRequestError as error:

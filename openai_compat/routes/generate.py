@@ -11,7 +11,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from openai_compat import sse
-from openai_compat.auth import COMPUTES, cache_salt
+from openai_compat.auth import COMPUTES
 from openai_compat.body import read_body, read_query, unread_parameters
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
@@ -67,7 +67,7 @@ class GenerateController(Controller):
 async def _stream(
     request: Request[Any, Any, Any], service: Service, body: GenerateRequest, headers: dict[str, str]
 ) -> Response[Any]:
-    _, answer, outputs = await _submit(request, service, body, [body.prompt], "prompt")
+    _, answer, outputs = await _submit(request, service, body, [body.prompt], "prompt", streams=True)
     events, keep_alive_s = generation_events(answer, outputs), service.config.keep_alive_s
     return event_stream(events, outputs, headers, keep_alive_s, sse.encode_numbered_events)
 
@@ -78,6 +78,8 @@ async def _submit(
     body: GenerateFields,
     asked: Sequence[str | list[int]],
     field: str,
+    *,
+    streams: bool = False,
 ) -> tuple[list[list[int]], Answer, ChoiceOutputs]:
     """Hand the prompts, which the client sent as field, to the engine; returns them as token ids with their answer."""
     if body.model is not None:
@@ -92,5 +94,6 @@ async def _submit(
             params = with_room(params, prompts, engine.info.max_model_len)
         params = replace(params, reports_steps=bool(body.speculation_trace))
         answer = service.answer("gen-", completion, prompts, params)
-        outputs = ChoiceOutputs(engine, prompts, [params], answer.id, cache_salt(request, body.cache_salt))
+        caller = service.caller(request, body.cache_salt, streams=streams)
+        outputs = ChoiceOutputs(engine, prompts, [params], answer.id, caller)
     return prompts, answer, outputs

@@ -65,7 +65,8 @@ class ResponsesController(Controller):
             answer = service.answer(
                 "resp_", chat, prompts, params[0], answer_format=answer_format, tools=tool_use(chat)
             )
-            outputs = ChoiceOutputs(engine, prompts, params, answer.id, cache_salt(request, body.cache_salt))
+            caller = service.caller(request, body.cache_salt, streams=bool(body.stream or body.background))
+            outputs = ChoiceOutputs(engine, prompts, params, answer.id, caller)
 
         async def keep(ended: ResponseObject) -> None:
             await own.keep(ended, items)

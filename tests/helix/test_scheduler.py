@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -267,26 +268,27 @@ def test_when_the_one_that_computes_goes_away_the_next_one_does_it() -> None:
     assert second.num_computed_tokens == 4, "what was computed is not lost"
 
 
-def _timed(name: str, *, timeout_s: float | None = None, queue_timeout_s: float | None = None) -> Request:
+def _timed(name: str, *, deadline_s: float | None = None, queue_timeout_s: float | None = None) -> Request:
     return Request(
         name,
         [1, 2, 3],
         SamplingParams(),
         seed=0,
         max_tokens=8,
-        timeout_s=timeout_s,
+        deadline_s=deadline_s,
         queue_timeout_s=queue_timeout_s,
     )
 
 
 def test_a_request_ends_when_its_time_is_over_wherever_it_stands() -> None:
     scheduler = _scheduler(max_num_seqs=2)
-    running, patient = _timed("running", timeout_s=5), _timed("patient")
-    waiting, queued = _timed("waiting", timeout_s=7), _timed("queued", queue_timeout_s=6)
+    start_s = time.monotonic()
+    running, patient = _timed("running", deadline_s=start_s + 5), _timed("patient")
+    waiting, queued = _timed("waiting", deadline_s=start_s + 7), _timed("queued", queue_timeout_s=6)
+    queued.metrics.arrival_s = start_s
     for request in (running, patient, waiting, queued):
         scheduler.add(request)
     _finish_step(scheduler, scheduler.schedule())
-    start_s = waiting.metrics.arrival_s
     assert scheduler.expire(start_s + 4.9) == []
     ends = {s: [(one.request_id, type(error)) for one, error in scheduler.expire(start_s + s)] for s in (5.5, 6.5, 99)}
     assert ends == {

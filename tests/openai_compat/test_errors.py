@@ -7,7 +7,16 @@ import logging
 import pytest
 from litestar.exceptions import HTTPException
 
-from helix import ContextLengthExceededError, EngineBusyError, EngineDeadError, InvalidRequestError
+from helix import (
+    ContextLengthExceededError,
+    DeadlineExceededError,
+    EngineBusyError,
+    EngineDeadError,
+    EngineStoppedError,
+    InvalidRequestError,
+    QueueTimeoutError,
+    RequestFailedError,
+)
 from openai_compat.errors import (
     ApiError,
     AuthenticationError,
@@ -31,6 +40,10 @@ from openai_compat.errors import (
         ),
         (EngineBusyError("full"), 429, "rate_limit_error", None, "rate_limit_exceeded"),
         (EngineDeadError("boom"), 500, "server_error", None, "engine_dead"),
+        (EngineStoppedError("bye"), 503, "server_error", None, "shutting_down"),
+        (QueueTimeoutError("long"), 503, "server_error", None, "queue_timeout"),
+        (DeadlineExceededError("late"), 504, "server_error", None, "deadline_exceeded"),
+        (RequestFailedError("a bug"), 500, "server_error", None, "request_failed"),
         (UnsupportedParameter("audio"), 400, "invalid_request_error", "audio", "unsupported_parameter"),
         (ModelNotFound("x", ["y"]), 404, "invalid_request_error", "model", "model_not_found"),
         (AuthenticationError("who?"), 401, "invalid_request_error", None, None),
@@ -55,6 +68,11 @@ def test_the_context_error_names_both_numbers() -> None:
 def test_a_busy_engine_says_when_to_come_back() -> None:
     headers = to_api_error(EngineBusyError("full", retry_after_s=1.5)).headers
     assert headers == {"retry-after": "2", "retry-after-ms": "1500"}
+
+
+@pytest.mark.parametrize("error", [RequestFailedError("again"), DeadlineExceededError("late"), EngineDeadError("boom")])
+def test_an_sdk_is_told_not_to_try_again_what_would_fail_again(error: Exception) -> None:
+    assert to_api_error(error).headers == {"x-should-retry": "false"}
 
 
 @pytest.mark.parametrize("error", [KeyError("secret"), HTTPException(status_code=500, detail="secret")])

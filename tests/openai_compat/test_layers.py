@@ -25,6 +25,7 @@ LAYERS = [
         "speculation",
         "prompts",
         "structured_output",
+        "caller",
         "choice_outputs",
     },
     {"draining", "loading", "local_only", "http_protocol"},
