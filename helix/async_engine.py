@@ -134,7 +134,8 @@ class AsyncEngine:
 
         An ordinary function, so that a bad request fails here and not behind the first byte of an answer. The stream
         raises DeadlineExceededError at deadline_s of the monotonic clock, QueueTimeoutError when the first step takes
-        longer than queue_timeout_s to come, and RequestFailedError where a bug or memory ends the request.        set whenever the stream has something to take: who reads several streams waits for all of them at once.
+        longer than queue_timeout_s to come, and RequestFailedError where a bug or memory ends the request. ready is
+        set whenever the stream has something to take: who reads several streams waits for all of them at once.
 
         Raises:
             InvalidRequestError: The request cannot be served as asked, or its id is in use; param names the field.
