@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import Guard
 
@@ -15,7 +16,7 @@ from helix import ConfigError
 from openai_compat.answer_format import answer_format_of
 from openai_compat.auth import KeyLimit, require_api_key
 from openai_compat.config import ServerConfig
-from openai_compat.draining import refuse_while_draining
+from openai_compat.draining import WORK, refuse_while_draining
 from openai_compat.engine import Engine
 from openai_compat.errors import on_error
 from openai_compat.local_only import refuse_strange_pages
@@ -105,6 +106,7 @@ def create_app(engine: Engine, config: ServerConfig | None = None) -> Litestar:
         before_request=note_start,
         before_send=[add_headers],
         lifespan=[engine_runs],
+        state=State({WORK: service.background}),
         cors_config=CORSConfig(allow_origins=list(config.cors_origin)) if config.cors_origin else None,
         request_max_body_size=config.max_request_mib * 2**20,
         openapi_config=openapi_config(

@@ -14,6 +14,8 @@ from openai_compat.auth import computes
 from openai_compat.engine import Engine
 from openai_compat.errors import ShuttingDown
 
+WORK = "work"
+"""Key of the application's state: what goes on without a connection, and tells whether it does by is_at_work."""
 _ENDS_S = "draining_ends_s"
 
 
@@ -25,6 +27,11 @@ def begin_draining(app: Litestar, timeout_s: float = 0.0) -> None:
 def is_draining(app: Litestar) -> bool:
     """Return whether it does."""
     return _ENDS_S in app.state
+
+
+def has_work_left(app: Litestar) -> bool:
+    """Return whether answers are made that no connection waits for."""
+    return bool(app.state[WORK].is_at_work)
 
 
 def refuse_while_draining(engine: Engine) -> Guard:

@@ -15,7 +15,7 @@ from litestar import Litestar
 
 from helix import ConfigError
 from openai_compat.config import ServerConfig
-from openai_compat.draining import begin_draining
+from openai_compat.draining import begin_draining, has_work_left
 from openai_compat.http_protocol import HTTPProtocol
 from openai_compat.request_log import RequestLog
 from openai_compat.request_record import RequestRecord, recorded
@@ -102,7 +102,7 @@ class DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def _requests_end(self) -> None:
-        while self.server_state.tasks:
+        while self.server_state.tasks or has_work_left(self.app):
             if self._is_hurried:
                 raise TimeoutError
             await asyncio.sleep(0.05)

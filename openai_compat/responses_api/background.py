@@ -103,6 +103,11 @@ class BackgroundResponses:
         self._max_per_owner = max_per_owner
         self._responses: dict[tuple[str, str], BackgroundResponse] = {}  # the oldest first
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any response has not ended."""
+        return any(not response.has_ended for response in self._responses.values())
+
     def check_room(self, owner: str) -> None:
         """Raise TooManyRequests where the owner has as many at work as a key may have requests."""
         own = [response for (of, _), response in self._responses.items() if of == owner and not response.has_ended]

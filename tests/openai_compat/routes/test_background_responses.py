@@ -126,9 +126,18 @@ def test_keys_have_their_own_and_only_so_many(serve: Serve) -> None:
     assert mine.retrieve(id).status in ("queued", "in_progress")
 
 
-def test_what_runs_when_the_server_stops_has_failed(serve: Serve, tmp_path: Path) -> None:
+def test_a_server_that_stops_lets_it_end(serve: Serve, tmp_path: Path) -> None:
     path = str(tmp_path / "responses.db")
-    with running_server(slow_engine(), ServerConfig(port=0, response_store=path)) as first:
+    engine = FakeEngine(step_s=0.05)
+    with running_server(engine, ServerConfig(port=0, response_store=path)) as first:
+        id = first.openai.responses.create(**ASK).id
+    assert engine.aborted == []
+    assert serve(response_store=path).openai.responses.retrieve(id).output_text == "You said: hi"
+
+
+def test_what_takes_longer_than_a_server_waits_has_failed(serve: Serve, tmp_path: Path) -> None:
+    path = str(tmp_path / "responses.db")
+    with running_server(slow_engine(), ServerConfig(port=0, response_store=path, drain_timeout_s=0.2)) as first:
         id = first.openai.responses.create(**ASK).id
     made = serve(response_store=path).openai.responses.retrieve(id)
     assert (made.status, made.error is not None) == ("failed", True)
