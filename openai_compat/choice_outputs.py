@@ -78,9 +78,11 @@ class ChoiceOutputs:
 
         The engine's errors are raised here.
         """
-        while not (taken := self._taken()):
-            self._ready.clear()
+        taken: list[tuple[int, RequestOutput]] = []
+        while not taken:
             await self._ready.wait()
+            self._ready.clear()
+            taken = self._taken()
         return taken
 
     def close(self) -> None:

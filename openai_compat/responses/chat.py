@@ -184,10 +184,12 @@ class _Choice:
     def _read(self, output: RequestOutput) -> list[Reasoning | Piece]:
         """Return the pieces of an output's text and note its end."""
         pieces = self._reader.read(output)
-        self._has_calls = self._has_calls or any(isinstance(piece, CallStart) for piece in pieces)
+        tools = self._answer.tools
+        if tools is not None:
+            self._has_calls = self._has_calls or any(isinstance(piece, CallStart) for piece in pieces)
         if output.finish_reason is FinishReason.LENGTH:
             self._finish_reason = "length"
-        elif output.is_finished and self._has_calls and self._answer.tools and not self._answer.tools.is_named:
+        elif output.is_finished and self._has_calls and tools and not tools.is_named:
             # a named call is no news to the client: OpenAI says "stop"
             self._finish_reason = "function_call" if self._is_legacy else "tool_calls"
         return pieces
