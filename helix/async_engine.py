@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
@@ -51,7 +52,7 @@ class AsyncEngine:
     def __init__(self, config: EngineConfig | None = None, *, engine: LLMEngine | None = None) -> None:
         self._engine = engine or LLMEngine(config)
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._streams: dict[str, OutputStream] = {}
+        self._streams: dict[str, weakref.ref[OutputStream]] = {}  # a stream that was dropped aborts its request
         self._snapshots: list[Future[EngineSnapshot]] = []
         self._admission = threading.Lock()
         self._has_ended = False
@@ -165,7 +166,7 @@ class AsyncEngine:
             stream = OutputStream(
                 request.request_id, asyncio.get_running_loop(), self.abort, asyncio.Event() if ready is None else ready
             )
-            self._streams[request.request_id] = stream
+            self._streams[request.request_id] = weakref.ref(stream)
             self._commands.put(lambda: self._add(request))
             return stream
 
@@ -223,8 +224,8 @@ class AsyncEngine:
         for asked in snapshots:
             if asked.set_running_or_notify_cancel():
                 asked.set_exception(error)
-        for stream in list(self._streams.values()):
-            self._end(stream, error)
+        for request_id in list(self._streams):
+            self._end(request_id, error)
 
     def _serve_commands(self) -> bool:
         """Run queued commands, waiting for one when there is nothing to compute; returns False at shutdown."""
@@ -251,13 +252,12 @@ class AsyncEngine:
                 asked.set_result(taken)
 
     def _add(self, request: Request) -> None:
-        stream = self._streams.get(request.request_id)
-        if stream is None:  # the engine was rebuilt meanwhile
+        if request.request_id not in self._streams:  # the engine was rebuilt meanwhile
             return
         try:
             self._engine.add_request(request)
         except HelixError as error:
-            self._end(stream, error)
+            self._end(request.request_id, error)
 
     def _abort(self, request_id: str) -> None:
         output = self._engine.abort(request_id)
@@ -268,13 +268,12 @@ class AsyncEngine:
     def _deliver(self, outputs: Sequence[RequestOutput]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[OutputStream, RequestOutput]]] = {}
         for output in outputs:
-            stream = self._streams.get(output.request_id)
-            if stream is None:
-                continue
+            stream = self._stream(output.request_id)
             if output.is_finished:
-                del self._streams[output.request_id]
+                self._streams.pop(output.request_id, None)
                 self._rate.observe()
-            by_loop.setdefault(stream.loop, []).append((stream, output))
+            if stream is not None:
+                by_loop.setdefault(stream.loop, []).append((stream, output))
         for loop, items in by_loop.items():
             _call_soon(loop, lambda items=items: [stream.push(output) for stream, output in items])  # type: ignore[misc]
 
@@ -282,13 +281,20 @@ class AsyncEngine:
         for request_id, error in self._engine.take_failures():
             if isinstance(error, QueueTimeoutError):
                 error.retry_after_s = self._rate.retry_after_s()
-            if (stream := self._streams.get(request_id)) is not None:
-                self._end(stream, error)
+            if request_id in self._streams:
+                self._end(request_id, error)
 
-    def _end(self, stream: OutputStream, error: BaseException) -> None:
-        self._streams.pop(stream.request_id, None)
+    def _end(self, request_id: str, error: BaseException) -> None:
+        stream = self._stream(request_id)
+        del self._streams[request_id]
         self._rate.observe()
-        _call_soon(stream.loop, lambda: stream.fail(error))
+        if stream is not None:
+            _call_soon(stream.loop, lambda: stream.fail(error))
+
+    def _stream(self, request_id: str) -> OutputStream | None:
+        """Return what a caller reads; None where there is none, or nobody holds it any more."""
+        reference = self._streams.get(request_id)
+        return None if reference is None else reference()
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

@@ -76,11 +76,11 @@ def test_a_bad_request_fails_before_anything_is_awaited(engine: AsyncEngine) -> 
 
 
 @pytest.mark.parametrize("way", ["aclose", "cancel", "drop", "abort"])
-def test_a_caller_that_goes_away_frees_its_blocks(engine: AsyncEngine, way: str) -> None:
+def test_a_caller_that_goes_away_ends_its_request_and_frees_its_blocks(engine: AsyncEngine, way: str) -> None:
     async def main() -> None:
         stream: OutputStream | None = engine.generate([1, 2, 3], ENDLESS)
         assert stream is not None
-        await anext(stream)
+        metrics = (await anext(stream)).metrics
         if way == "aclose":
             await stream.aclose()
         elif way == "cancel":
@@ -95,6 +95,7 @@ def test_a_caller_that_goes_away_frees_its_blocks(engine: AsyncEngine, way: str)
         stream = None
         gc.collect()
         await _until_idle(engine)
+        assert metrics.num_prompt_tokens + metrics.num_generated_tokens < engine.info.max_model_len
         await asyncio.to_thread(engine.shutdown)  # so that the step that ends it is over
         assert engine.stats().num_free_blocks == engine.info.num_blocks
 
