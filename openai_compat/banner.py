@@ -1,4 +1,4 @@
-"""What `helix serve` prints once it serves."""
+"""What `helix serve` prints while it loads, and once it serves."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def base_url(host: str, port: int) -> str:
     """Return the address for clients on this machine."""
     shown = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}/v1"
+
+
+def loading_line(config: ServerConfig, *, model: str, port: int) -> str:
+    """Return what is said while there is nothing else to say yet; importing torch alone takes seconds."""
+    return f"Loading {model}; until it is there, {base_url(config.host, port)} answers 503."
 
 
 def _draft_model(info: EngineInfo) -> str:

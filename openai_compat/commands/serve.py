@@ -48,7 +48,7 @@ def server_config(options: argparse.Namespace) -> ServerConfig:
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     engine_settings, server_settings = engine_config(options), server_config(options)
-    from openai_compat.banner import banner
+    from openai_compat.banner import banner, loading_line
     from openai_compat.loading import answers_while_loading
     from openai_compat.server import DrainingServer, bind
 
@@ -56,13 +56,14 @@ def run(options: argparse.Namespace) -> int:
     sock = bind(server_settings)
     signal.signal(signal.SIGTERM, _leave)
     name = (*server_settings.served_model_name, engine_settings.model.model)[0]
+    port = sock.getsockname()[1]
     with answers_while_loading(sock, name):
+        print(loading_line(server_settings, model=name, port=port), flush=True)
         from helix import AsyncEngine
         from openai_compat.app import create_app
 
         engine = AsyncEngine(engine_settings)
         app = create_app(engine, server_settings)
-    port = sock.getsockname()[1]
     print(banner(engine.info, server_settings, model=name, port=port, version=package_version()), flush=True)
     with _traces(provider, name) as write:
         DrainingServer(app, server_settings, end_requests=engine.shutdown, write=write).run(sockets=[sock])

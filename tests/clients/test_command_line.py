@@ -44,6 +44,7 @@ def code_behind(text: str, heading: str) -> str:
 
 
 def test_it_says_what_it_runs(banner: str) -> None:
+    assert banner.startswith("Loading helix-demo; until it is there, http://127.0.0.1:")
     assert "model         helix-demo (" in banner
     assert "draft model   helix-demo-draft\n" in banner
     assert "depth 3" in banner
