@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -75,9 +76,10 @@ class Visit:
         expect(self.page.locator(".served")).to_have_count(1)
         return self.page
 
-    def picture(self, name: str) -> None:
-        """Take a picture, to look at and for the README."""
-        self.page.evaluate("scrollTo(0, 0)")
+    def picture(self, name: str, *, scrolled: bool = False) -> None:
+        """Take a picture, of the top unless the page was scrolled, to look at and for the README."""
+        if not scrolled:
+            self.page.evaluate("scrollTo(0, 0)")
         content = self.page.screenshot(animations="disabled")
         assert len(content) > 5000, "an empty page"
         if PICTURES is not None:
@@ -285,6 +287,38 @@ def test_the_explanation_walks_through_the_passes_of_a_real_answer(visit: Callab
     before = view.locator(".words").all_inner_texts()
     view.get_by_role("radio", name="a researcher").check()
     assert all(one != other for one, other in zip(before, view.locator(".words").all_inner_texts(), strict=True))
+
+
+def test_the_lessons_on_memory_and_batches_show_requests_that_the_engine_had(
+    visit: Callable[..., Visit], server: Server[AsyncEngine]
+) -> None:
+    one = visit(color_scheme="light")
+    page = one.open("explained")
+    page.get_by_role("button", name="Look into the engine").click()
+    tables = page.locator(".real-table")
+    tables.nth(2).wait_for()
+    page.get_by_text("This engine, after its step").wait_for()
+    first, second, third = (
+        [int(number) for number in tables.nth(row).locator("text").all_text_contents()[1:]] for row in range(3)
+    )
+    assert first[0] == second[0] != third[0], "a common beginning is kept once"
+    assert not set(third) & {*first, *second}
+    assert max(first + second + third) < server.engine.info.num_blocks
+    shared = tables.nth(0).locator(".request-shared").count()
+    assert shared == len(set(first) & set(second)) > 0
+    before = server.engine.stats().num_steps
+    page.get_by_role("button", name="Send six to the engine").click()
+    told = page.get_by_text("One behind the other it would be")
+    told.wait_for()
+    numbers = [int(number) for number in re.findall(r"\d+", told.inner_text().split(" tokens took ")[1])]
+    passes, (together, one_by_one, _, in_groups) = numbers[:6], numbers[6:10]
+    assert in_groups == max(passes[:3]) + max(passes[3:])
+    assert sum(passes) == one_by_one > together, "they were in the engine side by side"
+    assert together <= server.engine.stats().num_steps - before
+    for row in page.locator(".real-row").all():
+        assert row.locator("rect").count() > 0
+    page.evaluate("document.querySelector('.real-table').scrollIntoView({block: 'center'})")
+    one.picture("explained-light", scrolled=True)
 
 
 def test_a_key_is_asked_for_and_kept_in_memory_alone(browser: Browser) -> None:

@@ -22,7 +22,7 @@ export function Explained({ model, state }) {
   return html`
     <div class="heading">
       <h2>How it works</h2>
-      <p class="lead">Three ideas, told to five people. The pictures can be played with; the first asks the engine behind this page.</p>
+      <p class="lead">Three ideas, told to five people. Each picture can ask the engine behind this page; two can be played with first.</p>
     </div>
     <div class="levels"><div class="segmented" role="radiogroup" aria-label="Explain it to">
       ${LEVELS.map(
@@ -33,9 +33,9 @@ export function Explained({ model, state }) {
       <${Passes} model=${model} state=${state} />
     <//>
     <${Lesson} title="PagedAttention" words=${PAGING[level]} more=${html`<p><a href="#memory">See this engine's blocks</a></p>`}>
-      <${Blocks} />
+      <${Blocks} model=${model} />
     <//>
     <${Lesson} title="Continuous batching" words=${BATCHING[level]} more=${html`<p><a href="#memory">See this engine's last step</a></p>`}>
-      <${Seats} />
+      <${Seats} model=${model} />
     <//>`;
 }

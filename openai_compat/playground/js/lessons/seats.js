@@ -1,6 +1,7 @@
-// The same requests in a bus that waits and in one that does not.
+// The same requests in a bus that waits and in one that does not, and real ones in the engine.
 
 import { html, useState } from "../../vendor/htm-preact.js";
+import { NAMES, useRecording } from "./recording.js";
 
 const LENGTHS = [9, 3, 6, 2, 7, 4, 5, 3];
 const MOST_STEPS = 32;
@@ -18,7 +19,7 @@ function planned(lengths, numSeats, isContinuous) {
   return seats;
 }
 
-export function Seats() {
+function Game() {
   const [numSeats, setNumSeats] = useState(3);
   const [isContinuous, setContinuous] = useState(true);
   const [lengths, setLengths] = useState(LENGTHS);
@@ -26,7 +27,7 @@ export function Seats() {
   const numSteps = seats[0].length;
   const numEmpty = seats.flat().filter((name) => name === null).length;
   const other = planned(lengths, numSeats, !isContinuous)[0].length;
-  return html`<div class="picture">
+  return html`
     <div class="row spread">
       <div class="segmented small" role="radiogroup" aria-label="How requests are batched">
         ${[[false, "Group by group"], [true, "Continuous"]].map(
@@ -46,6 +47,51 @@ export function Seats() {
       ))}
       <text x="2" y=${numSeats * 30 + 16}>steps of the engine, to the right; one row for each seat</text>
     </svg></div>
-    <p class="small muted">${numSteps} steps for ${lengths.reduce((sum, one) => sum + one, 0)} tokens, ${Math.round((100 * numEmpty) / (numSteps * numSeats))}% of the seats empty. ${isContinuous ? "Group by group" : "Continuously"} it would be ${other} steps.</p>
+    <p class="small muted">${numSteps} steps for ${lengths.reduce((sum, one) => sum + one, 0)} tokens, ${Math.round((100 * numEmpty) / (numSteps * numSeats))}% of the seats empty. ${isContinuous ? "Group by group" : "Continuously"} it would be ${other} steps.</p>`;
+}
+
+const ASKED = [60, 24, 44, 16, 50, 30];
+const SEATS = 3;
+
+/** What a group of SEATS would have cost: it leaves when its longest answer has ended. */
+function inGroups(passes) {
+  let sum = 0;
+  for (let at = 0; at < passes.length; at += SEATS) sum += Math.max(...passes.slice(at, at + SEATS));
+  return sum;
+}
+
+/** Who was in which step of the real engine. */
+function Real({ recording, forget }) {
+  const { looks, passes } = recording;
+  const from = looks[0].step;
+  const numSteps = Math.max(1, looks.at(-1).step - from);
+  const at = (step) => 20 + (496 * (step - from)) / numSteps;
+  const sum = passes.reduce((all, one) => all + one, 0);
+  return html`
+    <div class="scroll"><svg viewBox=${`0 0 520 ${NAMES.length * 24 + 20}`} role="img" aria-label=${`${passes.length} answers in ${numSteps} steps of the engine`}>
+      ${NAMES.map((name, row) => html`<g class="real-row">
+        <text x="2" y=${17 + row * 24} class="name">${name}</text>
+        ${looks.slice(0, -1).map((look, number) => {
+          const request = look.requests.find((one) => one.name === name);
+          const width = at(looks[number + 1].step) - at(look.step);
+          return request && width > 0 && html`<rect class=${request.is_running ? `request-${"ABCD"[row % 4]}` : "request-none frame"} x=${at(look.step)} y=${4 + row * 24} width=${width} height="18" />`;
+        })}
+      </g>`)}
+      <text x="20" y=${NAMES.length * 24 + 14}>${numSteps} steps of this engine, to the right</text>
+    </svg></div>
+    <p class="small muted">${passes.length} answers of ${ASKED.join(", ")} tokens took ${passes.join(", ")} passes each, and ${numSteps} together: each got on at the step after it came and got off at its last token. One behind the other it would be ${sum} passes, in groups of ${SEATS} ${inGroups(passes)}.</p>
+    <div class="row"><button type="button" class="quiet small" onClick=${forget}>Back to the game</button></div>`;
+}
+
+export function Seats({ model }) {
+  const { record, recording, isBusy, problem, forget } = useRecording();
+  const ask = () => record(ASKED.map((most, number) => ({ model, messages: [{ role: "user", content: `Tell me story number ${number + 1}.` }], max_tokens: most, temperature: 1, ignore_eos: true })));
+  return html`<div class="picture">
+    <div class="row spread">
+      <span class="small muted">${recording ? "Six real requests" : "A bus to play with"}</span>
+      <button type="button" class="primary" disabled=${isBusy || !model} onClick=${ask}>${isBusy ? "It answers" : recording ? "Send them again" : "Send six to the engine"}</button>
+    </div>
+    ${problem && html`<p class="error" role="alert">${problem}</p>`}
+    ${recording ? html`<${Real} recording=${recording} forget=${forget} />` : html`<${Game} />`}
   </div>`;
 }
