@@ -228,6 +228,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "block_size": 16,
         "num_blocks": 2048,
         "blocks": [("cached", 7), ("private", 3), ("free", 2038)],
+        "draft_blocks": [(True, 10), (False, 2038)],
         "requests": [
             {
                 "id": "chatcmpl-01234567-0",

@@ -141,7 +141,7 @@ function Real({ recording, forget }) {
 
 export function Blocks({ model }) {
   const { record, recording, isBusy, problem, forget } = useRecording();
-  const ask = () => record(ASKED.map(([system, content]) => ({ model, messages: [{ role: "system", content: system }, { role: "user", content }], max_tokens: 100, temperature: 1, ignore_eos: true })));
+  const ask = () => record(ASKED.map(([system, content]) => ({ model, messages: [{ role: "system", content: system }, { role: "user", content }], max_tokens: 100, temperature: 1, ignore_eos: true, speculation: { method: "none" } })));
   return html`<div class="picture">
     <div class="row spread">
       <span class="small muted">${recording ? "Three real requests" : "A pool to play with"}</span>

@@ -11,24 +11,23 @@ function shortId(id) {
   return `${id.slice(0, id.search(/[-_]/) + 9)}-0`;
 }
 
-/** Send bodies, each when the one before has begun to answer; call look(state) meanwhile; return ids and passes. */
+/** Send bodies, each when the one before has begun to answer; call look(state) from before to after; return ids. */
 async function run(bodies, look, signal) {
   const ids = [];
-  const passes = bodies.map(() => 0);
   let isOver = false;
   const answered = async (number) => {
     let next = null;
-    for await (const chunk of streamChat({ ...bodies[number], speculation_trace: true }, signal)) {
+    for await (const chunk of streamChat(bodies[number], signal)) {
       ids[number] = shortId(chunk.id);
-      passes[number] += chunk.choices[0]?.speculation_trace?.length ?? 0;
-      if (next === null && passes[number]) next = number + 1 < bodies.length ? answered(number + 1) : Promise.resolve();
+      if (next === null && chunk.choices[0]?.delta.content) next = number + 1 < bodies.length ? answered(number + 1) : Promise.resolve();
     }
     await next;
   };
+  look(await engineState());
   const looking = (async () => {
     while (!isOver) {
-      look(await engineState());
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      look(await engineState());
     }
   })();
   try {
@@ -37,7 +36,8 @@ async function run(bodies, look, signal) {
     isOver = true;
     await looking;
   }
-  return { ids, passes };
+  look(await engineState());
+  return ids;
 }
 
 /** Return {record, recording, isBusy, problem, forget}: a recording has looks, each a step and requests by name. */
@@ -54,15 +54,15 @@ export function useRecording() {
     setProblem(null);
     const states = [];
     try {
-      const { ids, passes } = await run(bodies, (state) => states.push(state), stopper.current.signal);
+      const ids = await run(bodies, (state) => states.push(state), stopper.current.signal);
       const looks = states.map((state) => ({
         step: state.num_steps,
         requests: state.requests.filter((one) => ids.includes(one.id)).map((one) => ({ ...one, name: NAMES[ids.indexOf(one.id)] })),
       }));
       const first = looks.findIndex((look) => look.requests.length);
       const last = looks.findLastIndex((look) => look.requests.length);
-      if (first < 0) throw new Error("The answers were over before anybody could look. Ask again.");
-      setRecording({ looks: looks.slice(first, last + 2), passes, blockSize: states[0].block_size, numBlocks: states[0].num_blocks });
+      if (first < 1) throw new Error("The answers were over before anybody could look. Ask again.");
+      setRecording({ looks: looks.slice(first - 1, last + 2), blockSize: states[0].block_size, numBlocks: states[0].num_blocks });
     } catch (error) {
       if (!stopper.current.signal.aborted) setProblem(error.message);
     }

@@ -54,38 +54,37 @@ const ASKED = [60, 24, 44, 16, 50, 30];
 const SEATS = 3;
 
 /** What a group of SEATS would have cost: it leaves when its longest answer has ended. */
-function inGroups(passes) {
+function inGroups(lengths) {
   let sum = 0;
-  for (let at = 0; at < passes.length; at += SEATS) sum += Math.max(...passes.slice(at, at + SEATS));
+  for (let at = 0; at < lengths.length; at += SEATS) sum += Math.max(...lengths.slice(at, at + SEATS));
   return sum;
 }
 
 /** Who was in which step of the real engine. */
 function Real({ recording, forget }) {
-  const { looks, passes } = recording;
+  const { looks } = recording;
   const from = looks[0].step;
   const numSteps = Math.max(1, looks.at(-1).step - from);
   const at = (step) => 20 + (496 * (step - from)) / numSteps;
-  const sum = passes.reduce((all, one) => all + one, 0);
   return html`
-    <div class="scroll"><svg viewBox=${`0 0 520 ${NAMES.length * 24 + 20}`} role="img" aria-label=${`${passes.length} answers in ${numSteps} steps of the engine`}>
+    <div class="scroll"><svg viewBox=${`0 0 520 ${NAMES.length * 24 + 20}`} role="img" aria-label=${`${ASKED.length} answers in ${numSteps} steps of the engine`}>
       ${NAMES.map((name, row) => html`<g class="real-row">
         <text x="2" y=${17 + row * 24} class="name">${name}</text>
         ${looks.slice(0, -1).map((look, number) => {
           const request = look.requests.find((one) => one.name === name);
           const width = at(looks[number + 1].step) - at(look.step);
-          return request && width > 0 && html`<rect class=${request.is_running ? `request-${"ABCD"[row % 4]}` : "request-none frame"} x=${at(look.step)} y=${4 + row * 24} width=${width} height="18" />`;
+          return request && width > 0 && html`<rect class=${request.is_running ? `request-${"ABCD"[row % 4]}` : "request-none frame"} x=${at(look.step)} y=${4 + row * 24} width=${width + 0.4} height="18" />`;
         })}
       </g>`)}
       <text x="20" y=${NAMES.length * 24 + 14}>${numSteps} steps of this engine, to the right</text>
     </svg></div>
-    <p class="small muted">${passes.length} answers of ${ASKED.join(", ")} tokens took ${passes.join(", ")} passes each, and ${numSteps} together: each got on at the step after it came and got off at its last token. One behind the other it would be ${sum} passes, in groups of ${SEATS} ${inGroups(passes)}.</p>
+    <p class="small muted">Answers of ${ASKED.join(", ")} tokens, a step for each token and without guesses: ${numSteps} steps together, because each got on at the step after it came and got off at its last token. One behind the other they take ${ASKED.reduce((sum, one) => sum + one, 0)} steps, in groups of three ${inGroups(ASKED)}.</p>
     <div class="row"><button type="button" class="quiet small" onClick=${forget}>Back to the game</button></div>`;
 }
 
 export function Seats({ model }) {
   const { record, recording, isBusy, problem, forget } = useRecording();
-  const ask = () => record(ASKED.map((most, number) => ({ model, messages: [{ role: "user", content: `Tell me story number ${number + 1}.` }], max_tokens: most, temperature: 1, ignore_eos: true })));
+  const ask = () => record(ASKED.map((most, number) => ({ model, messages: [{ role: "user", content: `Tell me story number ${number + 1}.` }], max_tokens: most, temperature: 1, ignore_eos: true, speculation: { method: "none" } })));
   return html`<div class="picture">
     <div class="row spread">
       <span class="small muted">${recording ? "Six real requests" : "A bus to play with"}</span>
