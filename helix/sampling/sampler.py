@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 from helix.config import AcceptanceRule
+from helix.kernels.build import KernelBuildError
+from helix.kernels.sampling import DrawKernel, load_draw_kernel
 from helix.outputs import TokenLogprob
 from helix.request import Request
 from helix.sampling.logits_processors import (
@@ -228,12 +231,28 @@ def _draw_into(
         token_ids[index] = part.argmax(-1)
         if probs is not None:
             probs[index, token_ids[index]] = 1.0
+    if probs is None and logits.device.type == "cpu" and (kernel := _draw_kernel()) is not None:
+        if whole := [span for span in spans if not span.is_greedy and not span.is_truncated]:
+            index, part = _rows_of(logits, whole)
+            temperatures = torch.from_numpy(floats(whole, lambda params: params.temperature))
+            row_seeds, row_positions = torch.from_numpy(seeds(whole)), torch.from_numpy(positions(whole))
+            token_ids[index] = kernel(part, temperatures, row_seeds, row_positions, stream)
+        spans = [span for span in spans if span.is_truncated]
     for part_spans, index, candidates in _supports(logits, spans):
         row_seeds, row_positions = torch.from_numpy(seeds(part_spans)), torch.from_numpy(positions(part_spans))
         noise = gumbel_noise(row_seeds, row_positions, stream, candidates.token_ids)
         token_ids[index] = _winner(candidates, noise)
         if probs is not None:
             probs[index] = candidates.probs(logits.shape[-1])
+
+
+@cache
+def _draw_kernel() -> DrawKernel | None:
+    """Return Helix's own kernel for draws from the whole vocabulary, where it can be used."""
+    try:
+        return load_draw_kernel()
+    except KernelBuildError:
+        return None  # the linear layers have said why
 
 
 def _supports(logits: Tensor, spans: Sequence[RowSpan]) -> Iterator[tuple[list[RowSpan], Tensor, Candidates]]:
