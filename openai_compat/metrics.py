@@ -76,6 +76,13 @@ class EngineCollector(Collector):
             "prefix_cache_queries", "Tokens that the prefix cache was asked for.", stats.num_prefix_query_tokens
         )
         yield self._counter("prefix_cache_hits", "Of those, tokens that it had.", stats.num_prefix_hit_tokens)
+        inter_token_s = stats.times.inter_token_s
+        speed = sum(inter_token_s.counts) / inter_token_s.sum if inter_token_s.sum else 0.0
+        yield self._gauge(
+            "request_tokens_per_second",
+            "Tokens per second of an answer, on average since the start; of all now: the rate of generation_tokens.",
+            speed,
+        )
         reasons = {reason.value: count for reason, count in dict(stats.finish_reasons).items()}
         yield self._counters("request_success", "Requests that ended, by reason.", "finished_reason", reasons)
 

@@ -157,6 +157,68 @@ _USAGE = {
 }
 _MODEL = {"id": MODEL, "object": "model", "created": 1700000000, "owned_by": "helix", "max_model_len": 2048}
 
+_INPUT = {
+    "type": "message",
+    "id": "msg_89abcdef0123456789abcdef01234567",
+    "status": "completed",
+    "role": "user",
+    "content": [{"type": "input_text", "text": "What is PagedAttention?"}],
+}
+_RESPONSE = {
+    "id": "resp_0123456789abcdef0123456789abcdef",
+    "object": "response",
+    "created_at": 1767225600,
+    "status": "completed",
+    "completed_at": 1767225601,
+    "background": False,
+    "error": None,
+    "incomplete_details": None,
+    "instructions": None,
+    "max_output_tokens": 64,
+    "max_tool_calls": None,
+    "model": MODEL,
+    "output": [
+        {
+            "type": "message",
+            "id": "msg_0123456789abcdef0123456789abcdef0000",
+            "status": "completed",
+            "role": "assistant",
+            "content": [
+                {
+                    "type": "output_text",
+                    "text": "PagedAttention keeps the KV cache in blocks.",
+                    "annotations": [],
+                    "logprobs": [],
+                }
+            ],
+        }
+    ],
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "usage": {
+        "input_tokens": 12,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": 11,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 23,
+    },
+    "user": None,
+    "metadata": {},
+    "helix": _HELIX,
+}
+
 ANSWERS: dict[str, dict[str, Any]] = {
     "create_chat_completion": {
         "id": "chatcmpl-1",
@@ -197,6 +259,20 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "detokenize": {"prompt": "Hi"},
     "tokenizer_info": {"bos_token": None, "eos_token": "<|im_end|>", "chat_template": "{{ messages[0].content }}"},
     "count_input_tokens": {"object": "response.input_tokens", "input_tokens": 12},
+    "list_input_items": {
+        "object": "list",
+        "data": [_INPUT],
+        "first_id": _INPUT["id"],
+        "last_id": _INPUT["id"],
+        "has_more": False,
+    },
+    "create_embedding": {
+        "object": "list",
+        "data": [{"object": "embedding", "index": 0, "embedding": "AACAPwAAAAAAAAAAAAAAAA=="}],
+        "model": MODEL,
+        "usage": {"prompt_tokens": 5, "total_tokens": 5},
+        "helix": {"pooling": "mean", "layer": "last", "normalized": True, "trained_for_similarity": False},
+    },
     "delete_response": {"id": "resp_0123456789abcdef0123456789abcdef", "object": "response", "deleted": True},
     "check_health": {
         "status": "ok",
@@ -248,6 +324,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
 }
 ANSWERS["check_ready"] = ANSWERS["check_health"]
+ANSWERS |= dict.fromkeys(("create_response", "get_response", "cancel_response"), _RESPONSE)
 """By operation."""
 
 ERROR = {

@@ -67,6 +67,14 @@ def test_buckets_add_up_to_the_count_and_the_sum_is_in_seconds() -> None:
     assert values[f"{name}_sum", ()] == 0.0004 + 0.03 + 0.03 + 500.0
 
 
+def test_tokens_per_second_are_those_of_one_answer() -> None:
+    stats = EngineStats()
+    assert scraped(stats)["request_tokens_per_second", ()] == 0, "before the first answer"
+    stats.times.inter_token_s.observe(0.01, times=30)
+    stats.times.inter_token_s.observe(0.07, times=10)
+    assert scraped(stats)["request_tokens_per_second", ()] == 40
+
+
 def test_speculation_is_told_by_position_and_by_proposer() -> None:
     stats = EngineStats()
     stats.spec.observe([("ngram", 2), ("draft", 2)], num_accepted_tokens=3, num_emitted=4)
