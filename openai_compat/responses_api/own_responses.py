@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from openai_compat.errors import ApiError, InvalidParameter, UnsupportedParameter
+from openai_compat.errors import SERVER, ApiError, InvalidParameter, UnsupportedParameter
 from openai_compat.responses_api.background import MAX_REPLAYS, BackgroundResponses
 from openai_compat.responses_api.conversation import response_of_item
 from openai_compat.responses_api.store import ResponseStore, Turn
 from openai_compat.schemas.response_events import ResponseEvent
 from openai_compat.schemas.response_items import Item, ItemList
 from openai_compat.schemas.responses import InputItemsQuery, ResponseObject
+
+logger = logging.getLogger("openai_compat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,24 @@ class OwnResponses:
         raise ApiError(404, f"Item with id '{id}' not found.", param="input")
 
     async def keep(self, response: ResponseObject, input_items: Sequence[Item]) -> None:
-        """Keep a response with its input, unless its request said not to."""
-        if response.store:
+        """Keep a response with its input, unless its request said not to.
+
+        Raises:
+            ApiError: The disk is full, or fails: a response that was promised to be kept must not seem to be.
+        """
+        if not response.store:
+            return
+        try:
             await asyncio.to_thread(self.store.put, self.owner, Turn(response, input_items))
+        except sqlite3.Error as error:
+            logger.error("a response could not be kept: %s", error)
+            raise ApiError(
+                507,
+                "The server could not keep the response; with store false it need not.",
+                type=SERVER,
+                code="response_not_kept",
+                headers={"x-should-retry": "false"},
+            ) from None
 
     async def turn(self, id: str) -> Turn:
         """Return a response, be it at work, and its input; raises ApiError where it is not kept."""
