@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
 
-from openai_compat.errors import ApiError
+from openai_compat.errors import ApiError, ClientClosedRequest
 
 RequestT = TypeVar("RequestT", bound=msgspec.Struct)
 
@@ -27,8 +28,12 @@ async def read_body(request: Request[Any, Any, Any], kind: type[RequestT]) -> tu
 
     Raises:
         ApiError: The body is no JSON, or no such request; param is the path of the offending field.
+        ClientClosedRequest: The client left before the body was here.
     """
-    body = await request.body()
+    try:
+        body = await request.body()
+    except InternalServerException:  # Litestar's word for that, which would be logged as a failure of ours
+        raise ClientClosedRequest from None
     try:
         fields = msgspec.json.decode(body, type=kind)
         ignored = _ignored(body, fields)

@@ -36,6 +36,10 @@ class ServerConfig:
     """Origins whose pages may call the server from a browser; * for all of them."""
     max_request_mib: int = 32
     """Largest request body in MiB."""
+    max_connections: int = 2048
+    """Most connections at once, idle ones included; one more is told that the server is busy, and closed."""
+    receive_timeout_s: float = 30.0
+    """How long a client may take to send the headers of a request, and then its body, before it is cut off."""
     keep_alive_s: float = 15.0
     """Silence on a stream after which a comment line keeps the connection open."""
     response_store: str | None = None
@@ -61,6 +65,8 @@ class ServerConfig:
             raise ConfigError(f"port must be between 0 and 65535, got {self.port}")
         for name, value in (
             ("max_request_mib", self.max_request_mib),
+            ("max_connections", self.max_connections),
+            ("receive_timeout_s", self.receive_timeout_s),
             ("keep_alive_s", self.keep_alive_s),
             ("response_store_mib", self.response_store_mib),
             ("queue_timeout_s", self.queue_timeout_s),

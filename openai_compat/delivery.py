@@ -14,16 +14,9 @@ from litestar.types import Receive, Scope, Send
 
 from openai_compat import sse
 from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.errors import ApiError
+from openai_compat.errors import ClientClosedRequest
 
 T = TypeVar("T")
-
-
-class ClientLeft(ApiError):
-    """The connection was closed before the answer was there; no client is left to see nginx's status for it."""
-
-    def __init__(self) -> None:
-        super().__init__(499, "The client closed the connection.")
 
 
 def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *, status: int = 200) -> Response[bytes]:
@@ -62,7 +55,7 @@ async def unless_disconnected(request: Request[Any, Any, Any], work: Coroutine[A
     Litestar leaves handlers running. The request's body must have been read.
 
     Raises:
-        ClientLeft: It did.
+        ClientClosedRequest: It did.
     """
     return await _unless(_disconnected(request.receive), work)
 
@@ -104,7 +97,7 @@ class _EventStream(ASGIResponse):
     async def send_body(self, send: Send, receive: Receive) -> None:
         """Send the events until the client leaves."""
         self._spoke_s = asyncio.get_running_loop().time()
-        with suppress(ClientLeft):
+        with suppress(ClientClosedRequest):
             await _unless(self._keep_alive(send, receive), self._send_events(send))
 
     async def _send_events(self, send: Send) -> None:
@@ -131,13 +124,13 @@ class _EventStream(ASGIResponse):
 
 
 async def _unless(left: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of work, which is cancelled, and ClientLeft raised, when left returns first."""
+    """Return the result of work, which is cancelled, and ClientClosedRequest raised, when left returns first."""
     working, watching = asyncio.ensure_future(work), asyncio.ensure_future(left)
     try:
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             watching.result()
-            raise ClientLeft
+            raise ClientClosedRequest
         return working.result()
     finally:
         working.cancel()

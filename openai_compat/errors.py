@@ -105,6 +105,13 @@ class TooManyRequests(ApiError):
         super().__init__(429, message, type=RATE_LIMIT, code="rate_limit_exceeded", headers=headers)
 
 
+class ClientClosedRequest(ApiError):
+    """Nobody is left to be told; the status is nginx's for it."""
+
+    def __init__(self) -> None:
+        super().__init__(499, "The client closed the connection.")
+
+
 class GenerationAborted(ApiError):
     """The engine gave a request up, because it stops or because an operator told it to."""
 

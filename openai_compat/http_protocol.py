@@ -12,6 +12,9 @@ from openai_compat.errors import ApiError
 
 MAX_HEAD_BYTES = 65536
 """Of a request line with its headers; whoever sends more is not heard out."""
+HEAD_TOO_LARGE = ApiError(
+    431, f"The request's line and headers have more than {MAX_HEAD_BYTES} bytes.", code="headers_too_large"
+)
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
 _STAND_IN = b"PUT"
 _TOKEN = re.compile(rb"[A-Za-z-]+")
@@ -26,33 +29,33 @@ class HTTPProtocol(HttpToolsProtocol):
     offers another protocol as well has no body for the parser, so it does not see the offer, which nobody takes.
     """
 
-    _is_in_message = _is_in_head = False
+    is_in_message = is_in_head = False
     _num_head_bytes = 0
     _method: str | None = None  # in place of the stand-in
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
-        if not self._is_in_message:
+        if not self.is_in_message:
             data = self._readable(data)
         super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
+        if self.is_in_head and not self.transport.is_closing():
             self._num_head_bytes += len(data)
             if self._num_head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431, f"The request's line and headers have more than {MAX_HEAD_BYTES} bytes.")
+                self.refuse(HEAD_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, and close the connection."""
-        self._refuse(400, msg)
+        self.refuse(ApiError(400, msg, code="invalid_http"))
 
     def on_message_begin(self) -> None:
         """Note that a request begins."""
         super().on_message_begin()
-        self._is_in_message = self._is_in_head = True
+        self.is_in_message = self.is_in_head = True
         self._num_head_bytes = 0
 
     def on_headers_complete(self) -> None:
         """Start the application, which sees the method that was sent."""
-        self._is_in_head = False
+        self.is_in_head = False
         super().on_headers_complete()
         if self._method is not None:
             self.scope["method"], self._method = self._method, None
@@ -60,7 +63,7 @@ class HTTPProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Note that a request ends."""
         super().on_message_complete()
-        self._is_in_message = False
+        self.is_in_message = False
 
     def _readable(self, data: bytes) -> bytes:
         """Return the beginning of a request with a method that the parser takes, and without an offer to upgrade."""
@@ -74,11 +77,11 @@ class HTTPProtocol(HttpToolsProtocol):
         self._method = method.decode("ascii")
         return _STAND_IN + data[len(method) :]
 
-    def _refuse(self, status: int, message: str) -> None:
-        body = msgspec.json.encode(ApiError(status, message).envelope)
-        head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+    def refuse(self, error: ApiError) -> None:
+        """Answer with an error and close the connection."""
+        body = msgspec.json.encode(error.envelope)
+        headers = {**error.headers, "content-type": "application/json", "content-length": str(len(body))}
+        lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}", "connection: close"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
         self.transport.close()

@@ -14,9 +14,9 @@ import uvicorn
 from litestar import Litestar
 
 from helix import ConfigError
+from openai_compat.bounded_protocol import bounded_protocol
 from openai_compat.config import ServerConfig
 from openai_compat.draining import begin_draining, has_work_left
-from openai_compat.http_protocol import HTTPProtocol
 from openai_compat.request_log import RequestLog
 from openai_compat.request_record import RequestRecord, recorded
 
@@ -73,7 +73,7 @@ class DrainingServer(uvicorn.Server):
             access_log=False,
             lifespan="on",
             ws="none",
-            http=HTTPProtocol,
+            http=bounded_protocol(config),
             server_header=False,
             timeout_keep_alive=IDLE_CONNECTION_S,
             timeout_graceful_shutdown=LAST_WORDS_S,

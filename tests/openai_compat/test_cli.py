@@ -88,12 +88,14 @@ def test_a_file_without_keys_lets_nobody_in(
     [
         (["serve", "--block-size", "0"], "helix: block_size must be positive, got 0"),
         (["serve", "--port", "99999"], "helix: port must be between 0 and 65535, got 99999"),
-        (["serve", "--host", "203.0.113.7"], "helix: cannot listen on 203.0.113.7:8000: "),
+        (["serve", "--host", "203.0.113.7"], "helix: other machines can reach 203.0.113.7, so clients need a key: "),
+        (["serve", "--host", "203.0.113.7", "--api-key", "k"], "helix: cannot listen on 203.0.113.7:8000: "),
     ],
 )
 def test_bad_settings_are_a_sentence_and_status_2(
-    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("HELIX_API_KEY", raising=False)
     assert main(argv) == 2
     error = capsys.readouterr().err
     assert error.startswith(sentence)

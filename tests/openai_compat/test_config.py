@@ -17,6 +17,8 @@ from openai_compat.config import ServerConfig
         {"port": 65536},
         {"max_request_mib": 0},
         {"keep_alive_s": 0},
+        {"max_connections": 0},
+        {"receive_timeout_s": 0},
         {"response_store_mib": 0},
         {"api_key": ("schlüssel",)},
         {"api_key": ("fine", " ")},

@@ -36,7 +36,7 @@ LAYERS = [
     {"service", "delivery"},
     {"routes"},
     {"app"},
-    {"banner", "server"},
+    {"banner", "bounded_protocol", "server"},
     {"commands"},
     {"cli"},
     {"__main__"},
