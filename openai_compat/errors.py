@@ -27,6 +27,8 @@ logger = logging.getLogger("openai_compat")
 
 INVALID_REQUEST, RATE_LIMIT, SERVER = "invalid_request_error", "rate_limit_error", "server_error"
 INTERNAL_MESSAGE = "The server had an error while processing your request."
+_MAX_SHOWN = 128
+"""Characters of a client's own that a message repeats."""
 
 
 class ApiError(Exception):
@@ -76,7 +78,7 @@ class ModelNotFound(ApiError):
     def __init__(self, name: str, served: list[str]) -> None:
         super().__init__(
             404,
-            f"The model '{name}' does not exist. This server has: {', '.join(served)}.",
+            f"The model '{name[:_MAX_SHOWN]}' does not exist. This server has: {', '.join(served)}.",
             param="model",
             code="model_not_found",
         )
@@ -219,7 +221,7 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     answer = to_api_error(error)
     envelope = answer.envelope
     if isinstance(error, HTTPException) and error.status_code in _HTTP_CODES:
-        envelope.error.message = str(answer).format(method=request.method, path=request.url.path)
+        envelope.error.message = str(answer).format(method=request.method, path=request.url.path[:_MAX_SHOWN])
     return Response(
         msgspec.json.encode(envelope), status_code=answer.status, headers=answer.headers, media_type="application/json"
     )

@@ -79,7 +79,7 @@ def _read(folder: Traversable, prefix: str) -> list[tuple[str, PageFile]]:
 def _response(request: Request[Any, Any, Any], path: str) -> Response[bytes]:
     file = page_files().get(path)
     if file is None:
-        raise ApiError(404, f"There is no file '{path}' of the page.", code="not_found")
+        raise ApiError(404, f"There is no file '{path[:128]}' of the page.", code="not_found")
     headers = HEADERS | {"etag": file.etag}
     if file.etag in (tag.strip() for tag in request.headers.get("if-none-match", "").split(",")):
         return Response(b"", status_code=304, headers=headers, media_type=file.media_type)

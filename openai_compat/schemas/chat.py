@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from openai_compat.schemas.extension import HelixReport
+from openai_compat.schemas.limits import MAX_MESSAGES, MAX_TOOLS, Metadata
 from openai_compat.schemas.messages import CustomCall, FunctionCall, Message, TextPart
 from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.schemas.tools import FunctionDefinition, Tool, ToolChoice, ToolReference
@@ -40,16 +41,16 @@ class Prediction(Struct, kw_only=True):
 class ChatCompletionRequest(AnswerFields, kw_only=True):
     """A conversation to be answered."""
 
-    messages: Annotated[list[Message], Meta(min_length=1)]
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=MAX_MESSAGES)]
     max_completion_tokens: int | None = None
     """Wins over max_tokens, its older name."""
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
-    tools: list[Tool] | None = None
+    tools: Annotated[list[Tool], Meta(max_length=MAX_TOOLS)] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
-    functions: list[FunctionDefinition] | None = None
+    functions: Annotated[list[FunctionDefinition], Meta(max_length=MAX_TOOLS)] | None = None
     """The older form of tools: at most one call, which comes as the message's function_call."""
     function_call: Literal["none", "auto"] | ToolReference | None = None
     prediction: Prediction | None = None
@@ -65,7 +66,7 @@ class ChatCompletionRequest(AnswerFields, kw_only=True):
     """Null for both: a last message of the assistant is continued, and after any other one an answer begins."""
 
     # Bookkeeping of OpenAI's platform: accepted, without effect on the answer.
-    metadata: dict[str, str] | None = None
+    metadata: Metadata | None = None
     store: bool | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None

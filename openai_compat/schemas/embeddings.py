@@ -6,18 +6,20 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from openai_compat.schemas.limits import CacheSalt, ModelName
+
 
 class EmbeddingRequest(Struct, kw_only=True):
     """Texts, or the token ids of texts, to be embedded."""
 
     input: str | list[str | int | list[int]]
-    model: str
+    model: ModelName
     dimensions: Annotated[int, Meta(ge=1)] | None = None
     """Only as many as the model has: a language model's numbers are not ordered by weight, so none can be cut off."""
     encoding_format: Literal["float", "base64"] | None = None
     """Null is float; base64 is that of little-endian float32."""
     user: str | None = None
-    cache_salt: Annotated[str, Meta(min_length=1)] | None = None
+    cache_salt: CacheSalt | None = None
 
 
 class Embedding(Struct, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from openai_compat.schemas.extension import HelixReport
+from openai_compat.schemas.limits import ModelName, StopString, StopStrings
 from openai_compat.schemas.sampling import PlainSamplingFields, SamplingFields
 from openai_compat.schemas.trace import TracedStep
 
@@ -17,7 +18,7 @@ DEFAULT_MAX_TOKENS = 256
 class GenerateFields(SamplingFields, kw_only=True):
     """What requests for one text and for several share."""
 
-    model: str | None = None
+    model: ModelName | None = None
     """The served model needs no name; any other one is not found."""
     chat: bool | None = None
     """Put each prompt into the model's chat template, as a question of the user; else it is continued as it stands."""
@@ -43,11 +44,11 @@ class GenerateQuery(PlainSamplingFields, kw_only=True):
     """The same as parameters of a query; what takes an object or a list of numbers is for POST."""
 
     prompt: str
-    model: str | None = None
+    model: ModelName | None = None
     chat: bool | None = None
     prediction: str | None = None
     speculation_trace: bool | None = None
-    stop: str | list[str] | None = None
+    stop: StopString | StopStrings | None = None
     """May be given several times."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from openai_compat.schemas.extension import HelixReport
+from openai_compat.schemas.limits import MAX_MESSAGES, MAX_TOOLS, Identifier, Metadata
 from openai_compat.schemas.response_items import OutputItem
 from openai_compat.schemas.sampling import AnswerFields
 from openai_compat.schemas.tools import ToolName
@@ -21,9 +22,6 @@ Includable = Literal[
     "message.input_image.image_url",
     "computer_call_output.output.image_url",
     "code_interpreter_call.outputs",
-]
-Metadata = Annotated[
-    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]], Meta(max_length=16)
 ]
 
 
@@ -76,7 +74,7 @@ class ResponseTool(Struct, kw_only=True):
 class ResponsesRequest(AnswerFields, kw_only=True):
     """A turn to be answered, alone or as the continuation of a response that was kept."""
 
-    input: str | list[dict[str, Any]]
+    input: str | Annotated[list[dict[str, Any]], Meta(max_length=MAX_MESSAGES)]
     """Items; read one by one, because messages may leave out their type."""
     instructions: str | None = None
     max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
@@ -84,10 +82,10 @@ class ResponsesRequest(AnswerFields, kw_only=True):
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     text: TextConfig | None = None
     reasoning: Reasoning | None = None
-    tools: list[ResponseTool] | None = None
+    tools: Annotated[list[ResponseTool], Meta(max_length=MAX_TOOLS)] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
-    previous_response_id: str | None = None
+    previous_response_id: Identifier | None = None
     store: bool | None = None
     """Null is true, as in OpenAI's API."""
     background: bool | None = None

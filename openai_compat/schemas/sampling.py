@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from openai_compat.schemas.extension import SpeculationOptions
+from openai_compat.schemas.limits import CacheSalt, Choices, LogitBias, ModelName, StopString, StopStrings, StopTokenIds
 
 
 class StreamOptions(Struct, kw_only=True):
@@ -42,7 +43,7 @@ class PlainSamplingFields(Struct, kw_only=True):
     guided_regex: str | None = None
     guided_grammar: str | None = None
     """In Lark's notation."""
-    cache_salt: Annotated[str, Meta(min_length=1)] | None = None
+    cache_salt: CacheSalt | None = None
     """Nothing kept of this request's text, neither KV nor what drafts copy, serves a request of another salt."""
 
     # Helix's own.
@@ -51,7 +52,7 @@ class PlainSamplingFields(Struct, kw_only=True):
     # What clients of other servers send: llama.cpp's and mlx-lm's names for the depth, and mlx-lm's switch.
     speculative_n_max: int | None = field(default=None, name="speculative.n_max")
     num_draft_tokens: int | None = None
-    draft_model: str | UnsetType | None = UNSET
+    draft_model: ModelName | UnsetType | None = UNSET
     """Null switches speculation off; a name must be that of the draft model that is loaded."""
 
 
@@ -60,7 +61,7 @@ class StructuredOutputs(Struct, kw_only=True):
 
     json: dict[str, Any] | str | None = None
     regex: str | None = None
-    choice: list[str] | None = None
+    choice: Choices | None = None
     grammar: str | None = None
     """In Lark's notation."""
     json_object: bool | None = None
@@ -79,11 +80,11 @@ class StructuredOutputs(Struct, kw_only=True):
 class SamplingFields(PlainSamplingFields, kw_only=True):
     """All that can be said of sampling and stopping."""
 
-    logit_bias: dict[int, float] | None = None
-    stop: str | list[str] | None = None
-    stop_token_ids: list[int] | None = None
+    logit_bias: LogitBias | None = None
+    stop: StopString | StopStrings | None = None
+    stop_token_ids: StopTokenIds | None = None
     guided_json: dict[str, Any] | str | None = None
-    guided_choice: list[str] | None = None
+    guided_choice: Choices | None = None
     structured_outputs: StructuredOutputs | None = None
     speculation: SpeculationOptions | None = None
 
@@ -91,7 +92,7 @@ class SamplingFields(PlainSamplingFields, kw_only=True):
 class AnswerFields(SamplingFields, kw_only=True):
     """What OpenAI's endpoints share: which model, how many choices, and how they are sent."""
 
-    model: str
+    model: ModelName
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None

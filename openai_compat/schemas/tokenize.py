@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from openai_compat.schemas.limits import MAX_MESSAGES, MAX_TOOLS, ModelName
 from openai_compat.schemas.messages import Message
 from openai_compat.schemas.tools import Tool
 
@@ -13,13 +14,13 @@ from openai_compat.schemas.tools import Tool
 class TokenizeRequest(Struct, kw_only=True):
     """A text, or a conversation to be rendered in the model's template."""
 
-    model: str | None = None
+    model: ModelName | None = None
     prompt: str | None = None
-    messages: Annotated[list[Message], Meta(min_length=1)] | None = None
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=MAX_MESSAGES)] | None = None
     add_special_tokens: bool | None = None
     """Null: what the tokenizer puts around a text, and nothing around a conversation."""
     return_token_strs: bool | None = None
-    tools: list[Tool] | None = None
+    tools: Annotated[list[Tool], Meta(max_length=MAX_TOOLS)] | None = None
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
@@ -38,7 +39,7 @@ class DetokenizeRequest(Struct, kw_only=True):
     """Token ids."""
 
     tokens: list[int]
-    model: str | None = None
+    model: ModelName | None = None
     skip_special_tokens: bool | None = None
     """Null: special tokens are text as well."""
 

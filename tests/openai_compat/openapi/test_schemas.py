@@ -41,5 +41,6 @@ def test_a_query_cannot_say_null() -> None:
     parameters = {parameter["name"]: parameter for parameter in parameters_of(GenerateQuery)}
     assert parameters["prompt"]["required"] and parameters["prompt"]["schema"] == {"type": "string"}
     assert parameters["temperature"]["schema"] == {"type": "number", "minimum": 0, "maximum": 2}
-    assert parameters["stop"]["schema"]["anyOf"] == [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    stop = {"type": "string", "maxLength": 1024}
+    assert parameters["stop"]["schema"]["anyOf"] == [stop, {"type": "array", "items": stop, "maxItems": 64}]
     assert parameters["stop"]["description"] == "May be given several times."

@@ -43,7 +43,7 @@ def test_only_files_of_the_page_can_be_asked_for(server: Server[FakeEngine], pat
     at = urlsplit(server.url)
     assert at.hostname is not None
     with socket.create_connection((at.hostname, at.port or 80), timeout=10) as sock:
-        sock.sendall(f"GET /playground/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+        sock.sendall(f"GET /playground/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: sock.recv(65536), b""))
     assert answer.split(b" ", 2)[1] in (b"404", b"400"), answer
 
