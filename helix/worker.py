@@ -171,6 +171,7 @@ def build_worker(
         if config.model.max_model_len > max_model_len:
             raise ConfigError(f"max_model_len {config.model.max_model_len} is beyond the model's {max_model_len}")
         max_model_len = config.model.max_model_len
+    tokenizer.limit(max_model_len)
     head = None if mtp is None else mtp.layer
     num_blocks = _num_blocks(config, models, head, max_model_len)
     states = None if head is None else _hidden_states(config, target, num_blocks)

@@ -11,7 +11,7 @@ import msgspec
 from helix import InvalidRequestError, SamplingParams
 from openai_compat.engine import ChatTokenizer
 from openai_compat.errors import ApiError, InvalidParameter
-from openai_compat.prompts import encode_prompts, render_prompt
+from openai_compat.prompts import encode_guess, encode_prompts, render_prompt
 from openai_compat.schemas.chat import ChatCompletionRequest
 from openai_compat.schemas.completions import CompletionRequest
 from openai_compat.schemas.generate import DEFAULT_MAX_TOKENS, GenerateFields, GenerateQuery, GenerateRequest
@@ -44,9 +44,9 @@ def encode_each(
     return [_in_template(prompt, tokenizer) if request.chat else _as_it_is(prompt, tokenizer) for prompt in prompts]
 
 
-def encode_guess(request: GenerateFields, tokenizer: ChatTokenizer) -> tuple[int, ...]:
+def encode_prediction(request: GenerateFields, tokenizer: ChatTokenizer) -> tuple[int, ...]:
     """Return the ids of the predicted answer, empty where nothing is predicted."""
-    return tuple(tokenizer.encode(request.prediction, add_special_tokens=False)) if request.prediction else ()
+    return encode_guess(request.prediction, "prediction", tokenizer) if request.prediction else ()
 
 
 def with_room(params: SamplingParams, prompts: Sequence[Sequence[int]], max_model_len: int) -> SamplingParams:

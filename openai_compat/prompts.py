@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from helix import InvalidRequestError
 from openai_compat.engine import ChatTokenizer
 from openai_compat.errors import InvalidParameter, UnsupportedParameter
 from openai_compat.schemas.chat import ChatCompletionRequest
@@ -100,7 +101,19 @@ def encode_prediction(request: ChatCompletionRequest, tokenizer: ChatTokenizer) 
     if request.prediction is None:
         return ()
     text = _text(request.prediction.content, "prediction.content")
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
+    return encode_guess(text, "prediction.content", tokenizer)
+
+
+def encode_guess(text: str, param: str, tokenizer: ChatTokenizer) -> tuple[int, ...]:
+    """Return the ids of a text that is expected to be in the answer.
+
+    Raises:
+        InvalidRequestError: It is too long for an answer; param says which field it is.
+    """
+    try:
+        return tuple(tokenizer.encode(text, add_special_tokens=False))
+    except InvalidRequestError as error:
+        raise InvalidRequestError(str(error).replace("the prompt", param, 1), param=param) from None
 
 
 def encode_prompts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list[list[int]]:

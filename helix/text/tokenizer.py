@@ -12,6 +12,7 @@ from jinja2 import TemplateError
 
 from helix.errors import InvalidRequestError, ModelLoadError
 from helix.generation_config import GenerationConfig
+from helix.text.bounded_rendering import bounded_rendering
 from helix.text.detokenizer import ByteDetokenizer, IncrementalDetokenizer, WindowDetokenizer
 from helix.text.probes import probe_texts
 from helix.text.tiktoken_encoder import TiktokenEncoder
@@ -24,6 +25,10 @@ _TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError,
 _NUM_VOCABULARY_PROBES = 2000
 _NUM_CONTEXT_TOKENS = 8
 _MAX_SHARE_OF_OTHERS = 0.01
+MAX_CHARS_PER_TOKEN = 64
+"""Of a text that is to be encoded, on average; longer texts are refused unread, because encoding them takes long."""
+_MAX_TIKTOKEN_CHARS = 250_000
+"""tiktoken's expressions run out of stack in longer runs of spaces, and end the thread."""
 
 
 class Tokenizer:
@@ -63,6 +68,7 @@ class Tokenizer:
         self.chat_template = _template_text(tokenizer.chat_template)
         """The source of the chat template that tools are shown in; None: there is none."""
         self._prefix, self._suffix = _special_frame(backend)
+        self._max_chars: int | None = None
         self._tiktoken = self._prove_tiktoken()
         self.backend = "tokenizers" if self._tiktoken is None else "tiktoken"
         """Who encodes: tiktoken or tokenizers."""
@@ -82,17 +88,34 @@ class Tokenizer:
             raise ModelLoadError(f"the tokenizer of {path} cannot be loaded: {error}") from error
         return cls(tokenizer, eos_token_ids=GenerationConfig.read(path, revision=revision).eos_token_ids)
 
+    def limit(self, max_model_len: int) -> None:
+        """Let encode refuse texts that are too long for a context before it reads them."""
+        self._max_chars = max_model_len * MAX_CHARS_PER_TOKEN
+
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """Return the ids of text; the text of an added token becomes that token.
 
         add_special_tokens puts what the tokenizer puts around a text, such as a beginning of sequence. Unpaired
         surrogates, which JSON can spell but UTF-8 cannot, become replacement characters.
+
+        Raises:
+            InvalidRequestError: The text is beyond the limit.
         """
+        if self._max_chars is not None and len(text) > self._max_chars:
+            raise InvalidRequestError(
+                f"the prompt has {len(text)} characters, and this model's context no room for more than "
+                f"{self._max_chars}: {MAX_CHARS_PER_TOKEN} for each of its tokens",
+                param="prompt",
+            )
+        return self._encode(text, add_special_tokens=add_special_tokens)
+
+    def _encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
         if not text.isascii():
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        if self._tiktoken is None:
-            token_ids: list[int] = self._backend.encode(text, add_special_tokens=add_special_tokens).ids
-            return token_ids
+        if self._tiktoken is None or len(text) > _MAX_TIKTOKEN_CHARS:
+            # unlike its sister for one text, this one lets other threads go on meanwhile
+            (encoded,) = self._backend.encode_batch_fast([text], add_special_tokens=add_special_tokens)
+            return list(encoded.ids)
         token_ids = self._tiktoken.encode(text)
         return [*self._prefix, *token_ids, *self._suffix] if add_special_tokens else token_ids
 
@@ -101,13 +124,13 @@ class Tokenizer:
 
         Where no token ends between the two, or nothing comes before, text is encoded alone.
         """
-        together = self.encode(context + text, add_special_tokens=False) if context else []
+        together = self._encode(context + text, add_special_tokens=False) if context else []
         num_left = len(text.encode("utf-8", "replace"))
         start = len(together)
         while start and num_left > 0:
             start -= 1
             num_left -= len(self.token_bytes(together[start]))
-        return together[start:] if start and num_left == 0 else self.encode(text, add_special_tokens=False)
+        return together[start:] if start and num_left == 0 else self._encode(text, add_special_tokens=False)
 
     def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """Return the text of token_ids; bytes that are not UTF-8 become replacement characters."""
@@ -156,7 +179,8 @@ class Tokenizer:
         transformers. continue_final_message leaves the last message open and excludes add_generation_prompt.
 
         Raises:
-            InvalidRequestError: There is no template, it refuses the messages, or kwargs are not for it.
+            InvalidRequestError: There is no template, it refuses the messages or does not end, kwargs are not for it,
+                or the text is beyond the limit.
         """
         if not self.has_chat_template:
             raise InvalidRequestError("this model has no chat template; send a text completion", param="messages")
@@ -165,14 +189,15 @@ class Tokenizer:
         if reserved := kwargs.keys() & inspect.signature(render).parameters.keys() - {"documents"}:
             raise InvalidRequestError(f"{min(reserved)} is not a variable of the chat template", param=min(reserved))
         try:
-            text = render(
-                [dict(message) for message in messages],
-                tools=list(tools) if tools else None,
-                add_generation_prompt=add_generation_prompt,
-                continue_final_message=continue_final_message,
-                tokenize=False,
-                **kwargs,
-            )
+            with bounded_rendering():
+                text = render(
+                    [dict(message) for message in messages],
+                    tools=list(tools) if tools else None,
+                    add_generation_prompt=add_generation_prompt,
+                    continue_final_message=continue_final_message,
+                    tokenize=False,
+                    **kwargs,
+                )
         except _TEMPLATE_ERRORS as error:
             reason = str(error) or type(error).__name__
             raise InvalidRequestError(

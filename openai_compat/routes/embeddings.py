@@ -35,10 +35,10 @@ class EmbeddingsController(Controller):
         service.models.check(body.model)
         engine = service.engine
         _check_dimensions(body, engine.info)
-        inputs = await asyncio.to_thread(encode_inputs, body, engine.tokenizer)
         caller = service.caller(request, body.cache_salt)
-        work = embedding_list(engine, body, inputs, caller, model=service.models.name)
         try:
+            inputs = await asyncio.to_thread(encode_inputs, body, engine.tokenizer)
+            work = embedding_list(engine, body, inputs, caller, model=service.models.name)
             return json_response(await unless_disconnected(request, work), headers)
         except InvalidRequestError as error:
             if error.param == "prompt":

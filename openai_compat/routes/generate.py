@@ -15,7 +15,7 @@ from openai_compat.auth import COMPUTES
 from openai_compat.body import read_body, read_query, unread_parameters
 from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.delivery import event_stream, json_response, whole
-from openai_compat.generate import encode_each, encode_guess, named, of_query, to_completion, with_room
+from openai_compat.generate import encode_each, encode_prediction, named, of_query, to_completion, with_room
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.generate import generation, generation_batch, generation_events
@@ -85,7 +85,7 @@ async def _submit(
     if body.model is not None:
         service.models.check(body.model)
     engine, completion = service.engine, to_completion(body, service.models.name)
-    prediction = await asyncio.to_thread(encode_guess, body, engine.tokenizer)
+    prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer)
     with named(field), named_as_sent(completion):
         (params,) = await asyncio.to_thread(to_sampling_params, completion, engine.info, prediction=prediction)
         await service.compile_grammar(params)

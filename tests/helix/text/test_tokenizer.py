@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,24 @@ def test_text_survives_encoding_and_decoding(tokenizers: dict[str, Tokenizer], n
     plain_ids = tokenizer.encode(text, add_special_tokens=False)
     plain = b"".join(map(tokenizer.token_bytes, plain_ids)).decode()
     assert plain.removeprefix(" " if name == "sentencepiece" else "") == tokenizer.decode(ids)
+
+
+def test_a_text_that_no_context_has_room_for_is_refused_unread(tokenizers: dict[str, Tokenizer]) -> None:
+    """Encoding hundreds of megabytes takes minutes; what the engine encodes for itself has no such limit."""
+    tokenizer = copy(tokenizers["llama3"])
+    tokenizer.limit(2)
+    assert tokenizer.encode("x" * 128)
+    with pytest.raises(InvalidRequestError, match="128: 64 for each of its tokens") as caught:
+        tokenizer.encode("x" * 129)
+    assert caught.value.param == "prompt"
+    assert tokenizer.encode_behind("y" * 200, "x" * 200)
+
+
+def test_a_million_spaces_are_encoded(tokenizers: dict[str, Tokenizer]) -> None:
+    """tiktoken's regular expressions overflow their stack, with an error that no except Exception catches."""
+    tokenizer = tokenizers["qwen2"]
+    assert tokenizer.backend == "tiktoken"
+    assert tokenizer.decode(tokenizer.encode(" " * 1_000_001)) == " " * 1_000_001
 
 
 def test_special_tokens_are_added_skipped_and_shown(tokenizers: dict[str, Tokenizer]) -> None:
