@@ -43,6 +43,9 @@ class ModelConfig:
     """Threads for CPU arithmetic; None: as many as PyTorch chooses."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model."""
+    allow_pickle: bool = False
+    """Read weights from pickle files (.bin) where a model has none in safetensors; such files can hold programs, which
+    are not run, but what reads them is larger than what reads safetensors."""
     sampling_defaults: Literal["model", "openai"] = "model"
     """What a request that leaves out temperature, top_p and the like gets: what the model's generation_config.json
     says, or OpenAI's own defaults (temperature 1, top_p 1)."""

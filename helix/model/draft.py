@@ -81,6 +81,7 @@ def _load(name: str, config: EngineConfig, tokenizer: Tokenizer, bar: LoadingBar
         dtype=target.dtype,
         quantization=config.speculative.draft_quantization,
         trust_remote_code=target.trust_remote_code,
+        allow_pickle=target.allow_pickle,
     )
     own_tokenizer = load_tokenizer(model)
     if same_vocabulary(tokenizer, own_tokenizer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -79,9 +80,11 @@ def load_model(config: ModelConfig, bar: LoadingBar, *, head_ids: Tensor | None 
             revision=config.revision,
             dtype="auto" if config.dtype == "auto" else _DTYPES[config.dtype],
             trust_remote_code=config.trust_remote_code,
+            use_safetensors=None if config.allow_pickle else True,
+            weights_only=True,
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelLoadError(f"cannot load {config.model}: {_first_line(error)}") from error
+    except (OSError, ValueError, KeyError, ImportError, UnpicklingError) as error:
+        raise ModelLoadError(f"cannot load {config.model}: {_reason(error, config)}") from error
     finally:
         transformers_logging.set_tqdm_hook(outer_hook)
     bar.begin(f"laying out the weights of {config.model}")
@@ -204,6 +207,14 @@ def _max_model_len(text_config: Any) -> int:
         longest = int(rope.get("original_max_position_embeddings") or longest)
         logger.warning("context limited to %d tokens: this RoPE is not independent of the batch beyond", longest)
     return longest
+
+
+def _reason(error: Exception, config: ModelConfig) -> str:
+    is_local = Path(model_path(config.model)).is_dir()
+    has_pickles = not is_local or any(Path(model_path(config.model)).glob("*.bin"))
+    if isinstance(error, OSError) and "safetensors" in str(error) and has_pickles and not config.allow_pickle:
+        return "it has no weights in safetensors; pickle files (.bin) can hold programs and need --allow-pickle"
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

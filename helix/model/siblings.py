@@ -78,17 +78,16 @@ def _places(name: str, model: str, cache_dir: str | Path | None) -> Iterator[Pat
 
 
 def _is_whole(folder: Path) -> bool:
-    """Return whether a folder has a configuration and all the weights."""
+    """Return whether a folder has a configuration and all the weights, in files that are only numbers."""
     if not (folder / "config.json").is_file():
         return False
-    for weights in ("model.safetensors", "pytorch_model.bin"):
-        index = folder / f"{weights}.index.json"
-        if (folder / weights).is_file():
-            return True
-        if index.is_file():
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-            return all((folder / shard).is_file() for shard in shards)
-    return False
+    if (folder / "model.safetensors").is_file():
+        return True
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return False
+    shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all((folder / shard).is_file() for shard in shards)
 
 
 _FAMILIES: tuple[tuple[str, dict[str, float]], ...] = (

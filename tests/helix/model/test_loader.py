@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,51 @@ def test_positions_that_depend_on_the_batch_end_the_context(rope: dict[str, Any]
         rope_parameters=rope,
     )
     assert prepare(random_model(config), "roped", torch.device("cpu")).max_model_len == expected
+
+
+class Bomb:
+    """What a pickle file can be: a program that runs when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.fixture
+def pickled(folder: Path, tmp_path: Path) -> Path:
+    """The model with its weights in a pickle file alone."""
+    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    torch.save(tiny_llama(vocab_size=72).to(torch.bfloat16).state_dict(), tmp_path / "pytorch_model.bin")
+    return tmp_path
+
+
+def test_pickled_weights_are_read_only_where_the_operator_says_so(pickled: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"no weights in safetensors.*--allow-pickle"):
+        _load(ModelConfig(model=str(pickled), device="cpu"))
+    assert _load(ModelConfig(model=str(pickled), device="cpu", allow_pickle=True)).vocab_size == 72
+
+
+def test_a_program_in_a_pickle_file_is_not_run(pickled: Path) -> None:
+    ran = pickled / "ran"
+    torch.save({"model.norm.weight": Bomb(ran)}, pickled / "pytorch_model.bin")
+    for allow in (False, True):
+        with pytest.raises(ModelLoadError):
+            _load(ModelConfig(model=str(pickled), device="cpu", allow_pickle=allow))
+    assert not ran.exists()
+
+
+def test_code_that_comes_with_a_model_is_not_run(folder: Path, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "model_type": "unheard_of",
+        "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "evil.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    with pytest.raises(ModelLoadError):
+        _load(ModelConfig(model=str(tmp_path), device="cpu"))
+    assert not ran.exists()
