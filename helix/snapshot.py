@@ -14,6 +14,8 @@ class RequestSnapshot:
     """One unfinished request."""
 
     request_id: str
+    cache_salt: str | None = None
+    """Whose it is: that of the requests which share its memory."""
     is_running: bool
     """False: it waits to be admitted, at first or again."""
     num_prompt_tokens: int
@@ -37,6 +39,7 @@ class RequestSnapshot:
         """Return how a request stands; item is its share of the last step, if it had one."""
         return cls(
             request_id=request.request_id,
+            cache_salt=request.cache_salt,
             is_running=request.status is RequestStatus.RUNNING,
             num_prompt_tokens=request.num_prompt_tokens,
             num_cached_tokens=request.metrics.num_cached_tokens,

@@ -143,6 +143,7 @@ def load_worker(config: EngineConfig) -> Worker:
                 raise ConfigError(f"speculation_method mtp needs heads: {mtp.remark}")
         bar.begin("comparing with transformers")
         worker = build_worker(config, tokenizer, target, draft.model, draft.translation, mtp)
+        tokenizer.limit(worker.max_model_len)
         return replace(worker, default_sampling_params=sampling_params, draft_remark=draft.remark)
 
 
@@ -171,7 +172,6 @@ def build_worker(
         if config.model.max_model_len > max_model_len:
             raise ConfigError(f"max_model_len {config.model.max_model_len} is beyond the model's {max_model_len}")
         max_model_len = config.model.max_model_len
-    tokenizer.limit(max_model_len)
     head = None if mtp is None else mtp.layer
     num_blocks = _num_blocks(config, models, head, max_model_len)
     states = None if head is None else _hidden_states(config, target, num_blocks)

@@ -108,6 +108,12 @@ def key_digest(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     return digest
 
 
+def is_own(connection: ASGIConnection[Any, Any, Any, Any], salt: str | None) -> bool:
+    """Return whether a request of that cache_salt came with the key of this one; without keys, all are everybody's."""
+    key_digest: str | None = connection.scope["state"].get(_KEY_DIGEST)
+    return key_digest is None or (salt or "").partition("/")[0] == key_digest
+
+
 _KEY_DIGEST = "helix_key_digest"
 _PLACE = "helix_key_place"
 

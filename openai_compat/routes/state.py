@@ -7,9 +7,10 @@ import re
 from itertools import groupby
 from typing import Any
 
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get
 
 from helix import EngineInfo, EngineSnapshot, EngineStats, RequestSnapshot
+from openai_compat.auth import is_own
 from openai_compat.delivery import json_response
 from openai_compat.routes.dependencies import ServiceDependency
 from openai_compat.schemas.state import EngineState, RequestState
@@ -19,14 +20,17 @@ class StateController(Controller):
     """How the engine's memory and queue stand, for the page; asked as often as somebody looks."""
 
     @get("/helix/state")
-    async def engine_state(self, service: ServiceDependency) -> Response[Any]:
-        """Return a snapshot that the engine thread takes between two steps."""
+    async def engine_state(self, request: Request[Any, Any, Any], service: ServiceDependency) -> Response[Any]:
+        """Return a snapshot that the engine thread takes between two steps, with the requests of the key that asks."""
         engine = service.engine
         snapshot = await engine.snapshot()
-        return json_response(_state(engine.info, engine.stats(), snapshot), {"cache-control": "no-store"})
+        own = [one for one in snapshot.requests if is_own(request, one.cache_salt)]
+        return json_response(_state(engine.info, engine.stats(), snapshot, own), {"cache-control": "no-store"})
 
 
-def _state(info: EngineInfo, stats: EngineStats, snapshot: EngineSnapshot) -> EngineState:
+def _state(
+    info: EngineInfo, stats: EngineStats, snapshot: EngineSnapshot, requests: list[RequestSnapshot]
+) -> EngineState:
     return EngineState(
         model=info.model,
         draft_model=info.draft_model,
@@ -50,7 +54,7 @@ def _state(info: EngineInfo, stats: EngineStats, snapshot: EngineSnapshot) -> En
             (is_held, len(list(run)))
             for is_held, run in groupby(block in snapshot.draft_block_ids for block in range(len(snapshot.block_uses)))
         ],
-        requests=[_request(request) for request in snapshot.requests],
+        requests=[_request(request) for request in requests],
     )
 
 

@@ -54,4 +54,4 @@ class EngineState(Struct, kw_only=True):
     draft_blocks: list[tuple[bool, int]]
     """The same blocks in runs by whether the draft model's pool holds tokens in them as well."""
     requests: list[RequestState]
-    """Running ones in their order of arrival, then waiting ones."""
+    """Those of the key that asks: running ones in their order of arrival, then waiting ones."""
