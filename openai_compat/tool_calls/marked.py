@@ -14,7 +14,9 @@ class NoCallError(Exception):
     """The text behind a marker cannot become a call."""
 
 
-class _State(Enum):
+class State(Enum):
+    """What the next text is."""
+
     CONTENT = auto()
     HEAD = auto()  # behind a marker, in front of the arguments
     ARGUMENTS = auto()
@@ -44,14 +46,14 @@ class MarkedCallParser:
         self._opening = ""  # what stood in front of the head, content again should no call follow
         self.follows_call = False
         """Whether the head that is looked for stands behind a separator."""
-        self._state = _State.HEAD if self.begins_answers else _State.CONTENT
+        self._state = State.HEAD if self.begins_answers else State.CONTENT
         self._scan = ObjectScan()
-        self._steps: dict[_State, Callable[[list[Piece], bool], bool]] = {
-            _State.CONTENT: self._content,
-            _State.HEAD: self._head,
-            _State.ARGUMENTS: self._arguments,
-            _State.TAIL: self._tail,
-            _State.AFTER: self._after,
+        self._steps: dict[State, Callable[[list[Piece], bool], bool]] = {
+            State.CONTENT: self._content,
+            State.HEAD: self._head,
+            State.ARGUMENTS: self._arguments,
+            State.TAIL: self._tail,
+            State.AFTER: self._after,
         }
 
     def feed(self, text: str) -> list[Piece]:
@@ -101,7 +103,7 @@ class MarkedCallParser:
 
     def _open(self, opening: str, *, follows_call: bool = False) -> None:
         self._opening, self.follows_call = opening, follows_call
-        self._enter(_State.HEAD)
+        self.enter(State.HEAD)
 
     def _head(self, pieces: list[Piece], is_last: bool) -> bool:
         """Wait until the call can be announced; give the opening back as content when it never can."""
@@ -112,7 +114,7 @@ class MarkedCallParser:
         except NoCallError:
             _append(pieces, self._opening)
             self._opening = ""
-            self._enter(_State.CONTENT)
+            self.enter(State.CONTENT)
             return True
         if head is None:
             return False
@@ -120,13 +122,13 @@ class MarkedCallParser:
         self._text = self._text[head.end :]
         if head.arguments is not None:
             pieces.append(CallArguments(head.arguments))
-        self._enter(_State.ARGUMENTS if head.arguments is None else _State.AFTER)
+        self.enter(State.ARGUMENTS if head.arguments is None else State.AFTER)
         return True
 
     def _arguments(self, pieces: list[Piece], is_last: bool) -> bool:
         is_complete = self.read_arguments(pieces, is_last=is_last)
         if is_complete:
-            self._enter(_State.TAIL)
+            self.enter(State.TAIL)
         return is_complete
 
     def read_arguments(self, pieces: list[Piece], *, is_last: bool) -> bool:
@@ -144,7 +146,7 @@ class MarkedCallParser:
         if end is None and not is_last:
             return False
         self._text = self._text[end or 0 :]
-        self._enter(_State.AFTER)
+        self.enter(State.AFTER)
         return True
 
     def _after(self, pieces: list[Piece], is_last: bool) -> bool:
@@ -164,10 +166,11 @@ class MarkedCallParser:
             self._text = "" if is_last else self._text
             return False
         self._text = text
-        self._enter(_State.CONTENT)
+        self.enter(State.CONTENT)
         return True
 
-    def _enter(self, state: _State) -> None:
+    def enter(self, state: State) -> None:
+        """Begin a state, with nothing read."""
         self._state = state
         self._scan = ObjectScan()
 

@@ -24,9 +24,32 @@ _JSON_WORDS = {"true": True, "false": False, "null": None}
 _OPENING, _CLOSING = "([{", ")]}"
 
 
-def closing_parenthesis(text: str, start: int) -> int | None:
-    """Return the end of what opens at start, or None while it is open."""
-    return next((end for end, depth in _depths(text, start) if depth == 0), None)
+class ParenthesisScan:
+    """Finds the end of what opens at a place of a text that grows; each character is looked at once."""
+
+    def __init__(self) -> None:
+        self._depth, self._quote = 0, ""
+        self._position: int | None = None
+
+    def feed(self, text: str, start: int) -> int | None:
+        """Return the end of what opens at start, or None while it is open; text begins with that of the last time."""
+        position = start if self._position is None else self._position
+        while position < len(text):
+            char = text[position]
+            position += 1
+            if self._quote:
+                if char == "\\":
+                    position += 1
+                elif char == self._quote:
+                    self._quote = ""
+                continue
+            if char in "\"'":
+                self._quote = char
+            self._depth += (char in _OPENING) - (char in _CLOSING)
+            if self._depth == 0:
+                return position
+        self._position = position
+        return None
 
 
 def arguments_json(text: str) -> str | None:
@@ -77,7 +100,7 @@ def keywords_expression(tool: CallableTool, schema: Mapping[str, Any]) -> str:
 def _keywords(text: str) -> Iterator[str]:
     """Yield what stands between the commas of a call's parentheses; a comma may stand behind the last."""
     begin = 1
-    for end, depth in _depths(text, 0):
+    for end, depth in _depths(text):
         if depth == 0 or (depth == 1 and text[end - 1] == ","):
             part = text[begin : end - 1]
             if depth or part.strip():
@@ -85,9 +108,9 @@ def _keywords(text: str) -> Iterator[str]:
             begin = end
 
 
-def _depths(text: str, start: int) -> Iterator[tuple[int, int]]:
+def _depths(text: str) -> Iterator[tuple[int, int]]:
     """Yield each position behind a character that is in no string, and how much is open there."""
-    depth, quote, position = 0, "", start
+    depth, quote, position = 0, "", 0
     while position < len(text):
         char = text[position]
         position += 1

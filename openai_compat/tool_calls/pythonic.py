@@ -8,8 +8,8 @@ from openai_compat.tool_calls.choice import CallableTool
 from openai_compat.tool_calls.format import Layout, Marks, quoted
 from openai_compat.tool_calls.heads import NAME, SPACE, HeadPattern
 from openai_compat.tool_calls.json_text import CallHead
-from openai_compat.tool_calls.marked import MarkedCallParser, NoCallError
-from openai_compat.tool_calls.python_arguments import arguments_json, closing_parenthesis, keywords_expression
+from openai_compat.tool_calls.marked import MarkedCallParser, NoCallError, State
+from openai_compat.tool_calls.python_arguments import ParenthesisScan, arguments_json, keywords_expression
 
 LLAMA_OPEN, LLAMA_CLOSE = "<|python_start|>", "<|python_end|>"
 LFM_OPEN, LFM_CLOSE = "<|tool_call_start|>", "<|tool_call_end|>"
@@ -25,12 +25,16 @@ class PythonicParser(MarkedCallParser):
     separators = (",",)
     begins_answers = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._call_scan = ParenthesisScan()
+
     def find_head(self, text: str) -> CallHead | None:
         """Return a whole call."""
         found = (_NEXT if self.follows_call else _FIRST).match(text)
         if found is None:
             return None
-        end = closing_parenthesis(text, found.end() - 1)
+        end = self._call_scan.feed(text, found.end() - 1)
         if end is None:
             return None
         name = found["name"]
@@ -38,6 +42,11 @@ class PythonicParser(MarkedCallParser):
         if not name or arguments is None:
             raise NoCallError
         return CallHead(name, end, arguments)
+
+    def enter(self, state: State) -> None:
+        """Begin a state, with nothing read."""
+        super().enter(state)
+        self._call_scan = ParenthesisScan()
 
 
 class PythonicFormat:

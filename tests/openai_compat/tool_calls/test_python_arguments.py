@@ -11,7 +11,7 @@ import pytest
 from helix import Grammar
 from openai_compat.errors import UnsupportedParameter
 from openai_compat.tool_calls.choice import CallableTool
-from openai_compat.tool_calls.python_arguments import arguments_json, closing_parenthesis, keywords_expression
+from openai_compat.tool_calls.python_arguments import ParenthesisScan, arguments_json, keywords_expression
 from tests.grammars import TextTokenizer, allowed, begin, matches
 
 PROPERTIES: dict[str, Any] = {
@@ -136,8 +136,11 @@ def test_what_keywords_cannot_be_held_to_is_named(schema: dict[str, Any]) -> Non
 
 
 def test_parentheses_in_strings_close_nothing() -> None:
-    assert closing_parenthesis('f(\')\', "(\\")", [(1)])x', 1) == len('f(\')\', "(\\")", [(1)])')
-    assert closing_parenthesis("f((1)", 1) is None
+    call = 'f(\')\', "(\\")", [(1)])'
+    assert ParenthesisScan().feed(call + "x", 1) == len(call)
+    assert ParenthesisScan().feed("f((1)", 1) is None
+    scan = ParenthesisScan()
+    assert [scan.feed(call[:end], 1) for end in range(2, len(call) + 1)] == [None] * (len(call) - 2) + [len(call)]
 
 
 def test_keywords_that_are_none_have_no_json() -> None:
