@@ -153,3 +153,37 @@ def test_failures_give_their_place_back(serve: Callable[..., Server[FakeEngine]]
 
 def test_keys_are_in_no_text_that_settings_turn_into() -> None:
     assert "sk-right" not in repr(ServerConfig(api_key=("sk-right",)))
+
+
+def test_a_key_is_in_no_log_no_error_and_no_answer(
+    serve: Callable[..., Server[FakeEngine]], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """At every level of every logger, whatever goes wrong, and whichever key was brought."""
+    caplog.set_level(1)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "openai_compat", "litestar"):
+        caplog.set_level(1, logger=name)
+    keys = ("sk-right-4711", "sk-wrong-4712")
+    answers: list[httpx.Response] = []
+    for log_format in ("plain", "json"):
+        server = serve(api_key=keys[:1], log_format=log_format, max_requests_per_key=1)
+
+        def broken(prompt: str, params: Any) -> str:
+            raise RuntimeError("a bug")
+
+        for reply in (server.engine.reply, broken):
+            server.engine.reply = reply
+            for key in keys:
+                server.http.headers["authorization"] = f"Bearer {key}"
+                answers += [server.chat(), server.chat(temperature=9), server.chat(model=7)]
+                answers += [server.http.get(path) for path in ("/v1/models", "/metrics", "/helix/state", "/nothing")]
+                answers += [server.http.post("/v1/responses", content="{")]
+    assert {200, 400, 401, 404, 500} <= {answer.status_code for answer in answers}
+    written = capfd.readouterr()
+    said = [
+        record.getMessage() + str(record.exc_text) for record in caplog.records if not record.name.startswith("http")
+    ]
+    texts = [*(f"{answer.headers} {answer.text}" for answer in answers), *said, written.out, written.err]
+    assert any("unexpected error" in text for text in said), "the bug is logged"
+    assert any("/v1/models" in text for text in texts), "and so are requests"
+    for key in keys:
+        assert not [text for text in texts if key in text]
