@@ -52,6 +52,8 @@ class OutputStream(AsyncIterator[RequestOutput]):
             output = self._pending[0] if len(self._pending) == 1 else _merged(self._pending)
             self._pending.clear()
             self._is_done = output.is_finished
+            if self._error is not None:
+                self._ready.set()  # there is more to take, and nobody else will say so
             return output
         if self._error is not None:
             self._is_done = True

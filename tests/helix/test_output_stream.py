@@ -84,3 +84,21 @@ def test_one_event_wakes_the_reader_of_several_streams() -> None:
         return [number for number, one in enumerate(streams) if one.take() is not None]
 
     assert asyncio.run(read()) == [1]
+
+
+def test_an_error_behind_an_output_wakes_the_reader_who_waits_again() -> None:
+    """Both come before the reader runs, who clears the event and takes the output alone: the error would be lost."""
+
+    async def read() -> None:
+        ready = asyncio.Event()
+        failing = stream(ready=ready)
+        failing.push(output(1))
+        failing.fail(EngineDeadError("gone"))
+        await ready.wait()
+        ready.clear()
+        assert failing.take() == output(1)
+        await asyncio.wait_for(ready.wait(), 10)
+        with pytest.raises(EngineDeadError):
+            failing.take()
+
+    asyncio.run(read())
