@@ -34,7 +34,7 @@ class ChatController(Controller):
         body, headers = await read_body(request, ChatCompletionRequest)
         service.models.check(body.model)
         engine = service.engine
-        prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer)
+        prediction = await asyncio.to_thread(encode_prediction, body, engine.tokenizer) if body.prediction else ()
         with named_as_sent(body):
             prompts = [await asyncio.to_thread(render_prompt, body, engine.tokenizer)]
             answer_format = service.answer_format_behind(prompts[0], body)

@@ -49,7 +49,7 @@ class CompletionsController(Controller):
                 service.caller(request, body.cache_salt, streams=bool(body.stream)),
                 asked_by="n" if body.best_of is None else "best_of",
             )
-        echoes = await asyncio.to_thread(echoed_prompts, body, prompts, engine.tokenizer)
+        echoes = await asyncio.to_thread(echoed_prompts, body, prompts, engine.tokenizer) if body.echo else []
         if body.stream:
             chunks = completion_chunks(answer, outputs, body, echoes)
             return event_stream(chunks, outputs, headers, service.config.keep_alive_s)

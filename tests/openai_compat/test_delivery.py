@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
+from helix import SamplingParams
+from openai_compat import sse
+from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.delivery import event_stream
+from openai_compat.schemas.responses import DeletedResponse as Event
 from tests.fakes import FakeEngine
 from tests.servers import Server
 
@@ -130,3 +136,66 @@ def test_a_reader_that_stalls_does_not_make_the_server_read_ahead(server: Server
         time.sleep(0.5)
         assert server.engine.running, "nobody took the rest, so it was not fetched"
     wait_until(lambda: not server.engine.running)
+
+
+async def sent_bodies(batches: AsyncIterator[list[Event]], keep_alive_s: float) -> list[bytes]:
+    """Return what a stream of these events writes behind its head, write by write."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    response = event_stream(batches, None, {}, keep_alive_s).to_asgi_response(None, None)  # type: ignore[arg-type]
+    await response({}, receive, send)  # type: ignore[arg-type]
+    assert [message["more_body"] for message in sent[1:]] == [True] * (len(sent) - 2) + [False]
+    return [message["body"] for message in sent[1:]]
+
+
+def test_events_that_came_together_are_one_write_and_an_empty_batch_is_none() -> None:
+    first, second, third = (Event(id=name) for name in "abc")
+
+    async def batches() -> AsyncIterator[list[Event]]:
+        for batch in ([first, second], [], [third]):
+            yield batch
+
+    both = sse.encode_event(first) + sse.encode_event(second)
+    bodies = asyncio.run(sent_bodies(batches(), keep_alive_s=60))
+    assert bodies == [both, sse.encode_event(third), sse.DONE, b""]
+
+
+def test_a_stream_whose_text_is_held_back_says_that_it_lives() -> None:
+    """Outputs that come all the time keep nobody's connection open as long as nothing is sent."""
+
+    async def batches() -> AsyncIterator[list[Event]]:
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            yield []
+
+    bodies = asyncio.run(sent_bodies(batches(), keep_alive_s=0.03))
+    assert set(bodies) == {sse.PING, sse.DONE, b""}
+
+
+def test_a_stream_that_cannot_be_sent_ends_its_request() -> None:
+    async def fail(_: Any) -> None:
+        raise OSError("the connection is gone")
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def run() -> list[str]:
+        engine = FakeEngine()
+        engine.start()
+        outputs = ChoiceOutputs(engine, [[97]], [SamplingParams()], "a")
+
+        async def batches() -> AsyncIterator[list[Event]]:
+            yield []
+
+        response = event_stream(batches(), outputs, {}, 60).to_asgi_response(None, None)  # type: ignore[arg-type]
+        with pytest.raises(OSError, match="gone"):
+            await response({}, receive, fail)  # type: ignore[arg-type]
+        return engine.aborted
+
+    assert asyncio.run(run()) == ["a-0"]
