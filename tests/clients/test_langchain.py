@@ -1,4 +1,11 @@
-"""LangChain's ChatOpenAI."""
+"""LangChain's ChatOpenAI:
+
+from langchain_openai import ChatOpenAI
+
+llm = ChatOpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none", model="helix-demo")
+for part in llm.stream("What is speculative decoding?"):
+    print(part.content, end="", flush=True)
+"""
 
 from __future__ import annotations
 

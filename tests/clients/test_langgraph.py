@@ -1,4 +1,16 @@
-"""An agent of LangGraph, as LangChain builds it."""
+"""An agent of LangGraph, as LangChain builds it:
+
+from langchain.agents import create_agent
+from langchain_openai import ChatOpenAI
+
+def get_weather(city: str) -> str:
+    '''Get the weather in a city.'''
+    return f"It is sunny in {city}."
+
+llm = ChatOpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none", model="helix-demo")
+agent = create_agent(llm, [get_weather])
+print(agent.invoke({"messages": [("user", "What is the weather in Vienna?")]})["messages"][-1].content)
+"""
 
 from __future__ import annotations
 

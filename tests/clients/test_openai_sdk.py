@@ -1,4 +1,14 @@
-"""OpenAI's own client library."""
+"""OpenAI's own client library:
+
+from openai import OpenAI
+
+client = OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none")
+stream = client.chat.completions.create(
+    model="helix-demo", messages=[{"role": "user", "content": "What is speculative decoding?"}], stream=True
+)
+for chunk in stream:
+    print(chunk.choices[0].delta.content or "", end="", flush=True)
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from helix import AsyncEngine
+from tests.clients.examples import example
 from tests.servers import Server
 
 HERE = Path(__file__).parent
@@ -57,11 +58,16 @@ def python(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture
 def said(python: Path, server: Server[AsyncEngine]) -> Callable[..., Any]:
-    """Run one of the programs beside this file, and return what it prints, which is JSON."""
+    """Run one of the programs beside this file, and return what it prints at last, which is JSON.
+
+    What its docstring shows, if that is Python, runs before it, in the same process.
+    """
 
     def run(program: str, *arguments: str) -> Any:
+        shown = "" if program == "with_lm_eval.py" else example(HERE / program, server.url)
+        both = f"{shown}\nimport runpy\nrunpy.run_path({str(HERE / program)!r}, run_name='__main__')"
         done = subprocess.run(
-            [python, str(HERE / program), f"{server.url}/v1", *arguments],
+            [python, "-c", both, f"{server.url}/v1", *arguments],
             capture_output=True,
             text=True,
             timeout=300,
@@ -69,7 +75,9 @@ def said(python: Path, server: Server[AsyncEngine]) -> Callable[..., Any]:
             check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
-        return json.loads(done.stdout.splitlines()[-1])
+        *before, last = done.stdout.splitlines()
+        assert before or not shown, "the example prints something"
+        return json.loads(last)
 
     return run
 

@@ -1,4 +1,13 @@
-"""Agents of pydantic-ai, on chats and on the Responses API."""
+"""Agents of pydantic-ai, on chats and on the Responses API:
+
+from pydantic_ai import Agent
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+provider = OpenAIProvider(base_url="http://127.0.0.1:8000/v1", api_key="none")
+agent = Agent(OpenAIChatModel("helix-demo", provider=provider))
+print(agent.run_sync("What is speculative decoding?").output)
+"""
 
 from __future__ import annotations
 

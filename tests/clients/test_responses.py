@@ -1,4 +1,21 @@
-"""The Responses API through OpenAI's own client library and its agents, from the real model."""
+"""The Responses API through OpenAI's own client library and its agents, from the real model:
+
+from openai import OpenAI
+
+client = OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none")
+first = client.responses.create(model="helix-demo", input="What is speculative decoding?")
+second = client.responses.create(model="helix-demo", input="And PagedAttention?", previous_response_id=first.id)
+print(second.output_text)
+
+# the Agents SDK
+
+from agents import Agent, OpenAIResponsesModel, Runner, set_tracing_disabled
+from openai import AsyncOpenAI
+
+set_tracing_disabled(True)
+model = OpenAIResponsesModel("helix-demo", AsyncOpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none"))
+print(Runner.run_sync(Agent(name="Helper", model=model), "What is PagedAttention?").final_output)
+"""
 
 from __future__ import annotations
 

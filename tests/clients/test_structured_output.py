@@ -1,4 +1,18 @@
-"""Answers in a given form, through OpenAI's own client library, from the real model."""
+"""Answers in a given form, through OpenAI's own client library, from the real model:
+
+from openai import OpenAI
+from pydantic import BaseModel, Field
+
+class Person(BaseModel):
+    name: str = Field(max_length=16)
+    age: int
+
+client = OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none")
+answer = client.chat.completions.parse(
+    model="helix-demo", messages=[{"role": "user", "content": "Anna is 31 years old."}], response_format=Person
+)
+print(answer.choices[0].message.parsed)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,18 @@
-"""Tool calls through OpenAI's own client library, from the real model."""
+"""Tool calls through OpenAI's own client library, from the real model:
+
+from openai import OpenAI
+
+client = OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none")
+parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+weather = {"type": "function", "function": {"name": "get_weather", "parameters": parameters}}
+answer = client.chat.completions.create(
+    model="helix-demo",
+    messages=[{"role": "user", "content": "What is the weather in Vienna?"}],
+    tools=[weather],
+    tool_choice="required",
+)
+print(answer.choices[0].message.tool_calls[0].function)
+"""
 
 from __future__ import annotations
 
