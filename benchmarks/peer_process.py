@@ -40,17 +40,24 @@ class Peer:
 
 PEERS = [
     Peer("Helix bf16", "helix", "helix_engine", 16, "bfloat16"),
+    Peer("llama.cpp BF16", "llama_cpp", "llama_cpp_library", 16, "BF16"),
+    Peer("llama.cpp F16", "llama_cpp", "llama_cpp_library", 16, "F16"),
     Peer("transformers bf16", "helix", "transformers_generate", 16, "bfloat16"),
     Peer("transformers batching bf16", "helix", "transformers_batching", 16, "bfloat16"),
     Peer("OpenVINO GenAI fp16", "openvino", "openvino_pipeline", 16, "fp16"),
     Peer("Helix int8", "helix", "helix_engine", 8, "int8"),
+    Peer("llama.cpp Q8_0", "llama_cpp", "llama_cpp_library", 8, "Q8_0"),
     Peer("OpenVINO GenAI int8", "openvino", "openvino_pipeline", 8, "int8"),
     Peer("CTranslate2 int8", "ctranslate2", "ctranslate2_generator", 8, "int8"),
+    Peer("ONNX Runtime GenAI int8", "onnxruntime", "onnxruntime_generator", 8, "int8"),
     Peer("Helix int4", "helix", "helix_engine", 4, "int4"),
+    Peer("llama.cpp Q4_0", "llama_cpp", "llama_cpp_library", 4, "Q4_0"),
     Peer("OpenVINO GenAI int4", "openvino", "openvino_pipeline", 4, "int4"),
+    Peer("ONNX Runtime GenAI int4", "onnxruntime", "onnxruntime_generator", 4, "int4"),
     Peer("Helix fp32", "helix", "helix_engine", 32, "float32"),
     Peer("transformers fp32", "helix", "transformers_generate", 32, "float32"),
     Peer("CTranslate2 fp32", "ctranslate2", "ctranslate2_generator", 32, "float32"),
+    Peer("ONNX Runtime GenAI fp32", "onnxruntime", "onnxruntime_generator", 32, "fp32"),
 ]
 
 
@@ -68,7 +75,7 @@ class PeerProcess:
         self.modes: list[str] = []
         self.batch_modes: list[str] = []
         self.version = ""
-        self.peak_bytes = 0
+        self.peak_bytes: int | None = None
         with log.open("ab") as stderr:
             self._process = subprocess.Popen(
                 command,

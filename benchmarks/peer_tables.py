@@ -22,8 +22,8 @@ class Loaded:
     name: str
     bits: int
     version: str = ""
-    peak_bytes: int = 0
-    """Of its process, when all was done."""
+    peak_bytes: int | None = None
+    """Of its process, when all was done; None: nobody says."""
     reason: str = ""
     """Why it could not be installed, converted or loaded; empty: it could."""
 
@@ -100,7 +100,14 @@ def peer_table(
             row.append(number(middle(s for s in own if s.case == case), 2 if kind == "ttft" else 1))
         alone = roofline_share((s for s in own if s.kind == "decode"), num_parameters * bits / 8)
         right, total = same.get(peer.name, (0, 0))
-        rows.append([*row, percent(alone), number(peer.peak_bytes / 1e9), f"{right}/{total}" if total else "-"])
+        rows.append(
+            [
+                *row,
+                percent(alone),
+                number(None if peer.peak_bytes is None else peer.peak_bytes / 1e9),
+                f"{right}/{total}" if total else "-",
+            ]
+        )
     return table(headers, rows)
 
 
@@ -112,7 +119,9 @@ def speculation_table(bits: int, samples: Sequence[Sample]) -> str:
     }
     columns = list(dict.fromkeys(s.case for s in part if (s.kind, s.case) in spoken))
     rows: list[list[object]] = []
-    for peer, mode in dict.fromkeys((s.peer, s.mode) for s in part if s.case in columns):
+    names, modes = (list(dict.fromkeys(values)) for values in ([s.peer for s in part], [s.mode for s in part]))
+    arms = {(s.peer, s.mode) for s in part if s.case in columns}
+    for peer, mode in sorted(arms, key=lambda arm: (names.index(arm[0]), modes.index(arm[1]))):
         row: list[object] = [peer, mode]
         for case in columns:
             own = {m: [s for s in part if (s.peer, s.mode, s.case) == (peer, m, case)] for m in (mode, PLAIN)}

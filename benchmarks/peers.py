@@ -35,28 +35,46 @@ _CONVERT_TIMEOUT_S = 3000.0
 _LOAD_TIMEOUT_S = 600.0
 
 
-def start(peer: Peer, model: Model, folder: Path) -> PeerProcess:
-    """Install, convert and load.
+def convert(peer: Peer, model: Model, folder: Path) -> list[str]:
+    """Install a peer and let it write its own form of the model; return the command that starts it.
 
     Raises:
         PeerError: One of them fails.
     """
     python = python_of(peer.environment, folder)
     command = [str(python), "-m", f"benchmarks.peer_runners.{peer.runner}"]
-    log = folder / f"{peer.name.replace(' ', '_')}.log"
-    log.unlink(missing_ok=True)
-    converter = PeerProcess(command, log, model.num_threads)  # its memory is not that of serving
+    converter = PeerProcess(command, log_of(peer, folder), model.num_threads)  # its memory is not that of serving
     try:
         converter.convert(model, _CONVERT_TIMEOUT_S)
     finally:
         converter.close()
-    process = PeerProcess(command, log, model.num_threads)
+    return command
+
+
+def start(peer: Peer, model: Model, folder: Path) -> PeerProcess:
+    """Install, convert and load.
+
+    Raises:
+        PeerError: One of them fails.
+    """
+    process = PeerProcess(convert(peer, model, folder), log_of(peer, folder), model.num_threads)
     try:
         process.load(model, _LOAD_TIMEOUT_S)
     except PeerError:
         process.close()
         raise
     return process
+
+
+def log_of(peer: Peer, folder: Path) -> Path:
+    """Return the file for what a peer says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{peer.name.replace(' ', '_')}.log"
+
+
+def own(model: Model, peer: Peer, folder: Path) -> Model:
+    """Return the model as a peer is to load it."""
+    return replace(model, weights=peer.weights, converted_dir=str(folder.resolve() / "models" / peer.environment))
 
 
 def compare(
@@ -71,7 +89,7 @@ def compare(
         for peer in peers:
             print(f"{peer.name}: ", end="", flush=True)
             try:
-                running[peer.name] = start(peer, replace(model, weights=peer.weights), folder)
+                running[peer.name] = start(peer, own(model, peer, folder), folder)
                 loaded[peer.name] = Loaded(peer.name, peer.bits, running[peer.name].version)
             except PeerError as error:
                 loaded[peer.name] = Loaded(peer.name, peer.bits, reason=str(error))
@@ -95,6 +113,38 @@ def count_parameters(config: Any) -> int:
     return int(config.num_hidden_layers * (attention + mlp) + config.vocab_size * config.hidden_size)
 
 
+def largest(arguments: argparse.Namespace, cases: Sequence[Case]) -> Model:
+    """Return what is to be loaded, as large as the cases need it."""
+    lens = [[len(prompt) + case.max_tokens for prompt in case.prompts] for case in cases]
+    together = [part for case, part in zip(cases, lens, strict=True) if case.is_together]
+    return Model(
+        folder=str(arguments.model.resolve()),
+        draft_folder=None if arguments.draft_model is None else str(arguments.draft_model.resolve()),
+        weights="",
+        converted_dir="",
+        max_len=max(map(max, lens)),
+        max_batch=max(map(len, together), default=1),
+        max_batch_len=max(map(max, together), default=1),
+        num_threads=arguments.threads,
+    )
+
+
+def prepare(peers: Sequence[Peer], model: Model, folder: Path) -> None:
+    """Install and convert alone."""
+    for peer in peers:
+        try:
+            convert(peer, own(model, peer, folder), folder)
+            print(f"{peer.name}: ready", flush=True)
+        except PeerError as error:
+            print(f"{peer.name}: {error}", flush=True)
+
+
+def save(document: dict[str, Any], path: Path | None) -> None:
+    """Write what is known so far: what is measured stays, whatever comes."""
+    if path is not None:
+        path.write_text(json.dumps(document), encoding="utf-8")
+
+
 def main() -> None:
     """Measure and print."""
     arguments = parse()
@@ -110,16 +160,7 @@ def main() -> None:
         num_prompts=arguments.prompts,
         max_len=config.max_position_embeddings,
     )
-    model = Model(
-        folder=str(arguments.model.resolve()),
-        draft_folder=None if arguments.draft_model is None else str(arguments.draft_model.resolve()),
-        weights="",
-        converted_dir=str(arguments.environments.resolve() / "models"),
-        max_len=max(len(prompt) + case.max_tokens for case in cases for prompt in case.prompts),
-        max_batch=max(len(case.prompts) if case.is_together else 1 for case in cases),
-        num_threads=arguments.threads,
-    )
-    num_parameters = count_parameters(config)
+    model, num_parameters = largest(arguments, cases), count_parameters(config)
     document: dict[str, Any] = {
         "benchmark": "peers",
         "hardware": hardware(),
@@ -127,35 +168,40 @@ def main() -> None:
         "threads": arguments.threads,
         "model": f"{num_parameters / 1e6:,.0f} M weights a token",
         "num_parameters": num_parameters,
-        "peers": [],
-        "samples": [],
-        "failures": [],
+        **{name: [] for name in ("peers", "samples", "failures", "verdicts")},
     }
     print(f"{document['hardware']}; {document['model']}; {arguments.threads} threads; commit {document['commit']}")
     for bits in arguments.bits:
         peers = [p for p in PEERS if p.bits == bits and any(part.lower() in p.name.lower() for part in arguments.only)]
-        if not peers:
+        if arguments.convert or not peers:
+            prepare(peers, model, arguments.environments)
             continue
         began_s = time.monotonic()
         loaded, samples, failures = compare(peers, model, cases, rounds=arguments.rounds, folder=arguments.environments)
+        document["peers"] += map(asdict, loaded)
+        document["samples"] += map(asdict, samples)
+        document["failures"] += map(asdict, failures)
+        save(document, arguments.json)
         print(f"\n{bits} bits, {arguments.rounds} rounds, {time.monotonic() - began_s:.0f} s\n")
-        print(peer_table(bits, loaded, samples, count_same(samples, loaded[0].name), num_parameters))
-        print(f"\nspeculation, {bits} bits\n\n{speculation_table(bits, samples)}\n")
-        print("\n".join(failure_lines(failures)), flush=True)
-        for name, part in (("peers", loaded), ("samples", samples), ("failures", failures)):
-            document[name] += [asdict(one) for one in part]
-        if arguments.json is not None:  # what is measured stays, whatever comes
-            arguments.json.write_text(json.dumps(document), encoding="utf-8")
+        print_tables(bits, loaded, samples, failures, num_parameters)
     found = verdicts([Sample(**sample) for sample in document["samples"]])
     document["verdicts"] = [asdict(verdict) for verdict in found]
+    save(document, arguments.json)
     print(f"\n{verdict_table(found)}")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(document), encoding="utf-8")
     if arguments.plots is not None:
         from benchmarks.peer_plots import draw
 
         print("\n".join(map(str, draw(document, arguments.plots))))
     print_json({name: part for name, part in document.items() if name != "samples"})
+
+
+def print_tables(
+    bits: int, loaded: Sequence[Loaded], samples: Sequence[Sample], failures: Sequence[Failure], num_parameters: int
+) -> None:
+    """Print what peers of equal bits did."""
+    print(peer_table(bits, loaded, samples, count_same(samples, loaded[0].name), num_parameters))
+    print(f"\nspeculation, {bits} bits\n\n{speculation_table(bits, samples)}\n")
+    print("\n".join(failure_lines(failures)), flush=True)
 
 
 def parse() -> argparse.Namespace:
@@ -172,6 +218,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=48, help="of an answer")
     parser.add_argument("--prompts", type=int, default=2, help="of each task of speculation")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--convert", action="store_true", help="install and convert alone, for a later run")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
         "--environments", type=Path, default=DEFAULT_FOLDER, help="folder for the peers' environments and models"

@@ -51,7 +51,17 @@ DRAFT = Shape(hidden_size=768, num_layers=2, num_heads=12, num_kv_heads=12, inte
 """Llama-68M of SpecInfer (arXiv 2305.09781), the usual draft of models with this vocabulary."""
 DEEP_DRAFT = Shape(hidden_size=768, num_layers=8, num_heads=12, num_kv_heads=4, intermediate_size=2048)
 """A draft of 100 million parameters, for comparison."""
-SHAPES = {"target": TARGET, "draft": DRAFT, "deep-draft": DEEP_DRAFT}
+SMALL_TARGET = Shape(hidden_size=576, num_layers=30, num_heads=9, num_kv_heads=3, intermediate_size=1536)
+"""SmolLM-135M."""
+SMALL_DRAFT = Shape(hidden_size=128, num_layers=2, num_heads=2, num_kv_heads=1, intermediate_size=384)
+"""A draft for it, as small as the built-in one but for the vocabulary."""
+SHAPES = {
+    "target": TARGET,
+    "draft": DRAFT,
+    "deep-draft": DEEP_DRAFT,
+    "small-target": SMALL_TARGET,
+    "small-draft": SMALL_DRAFT,
+}
 
 _NUM_MIXED_ROWS = 8
 """Real vocabulary rows whose mean makes an added one; enough of them are never equally likely."""
@@ -66,6 +76,7 @@ def upscale(
     num_kv_heads: int,
     intermediate_size: int,
     vocab_size: int | None = None,
+    max_len: int | None = None,
     dtype: torch.dtype | None = None,
     seed: int = 0,
 ) -> LlamaForCausalLM:
@@ -82,6 +93,8 @@ def upscale(
         num_kv_heads: Its key and value heads.
         intermediate_size: Width inside its MLPs.
         vocab_size: Rows of its embeddings; None: as many as model has.
+        max_len: Longest sequence that it claims to be made for; None: that of model. Behind that of model it means
+            nothing, but costs what it costs.
         dtype: Number format of the result; None: that of model.
         seed: Of the weights that do not matter.
 
@@ -97,6 +110,7 @@ def upscale(
             "num_key_value_heads": num_kv_heads,
             "intermediate_size": intermediate_size,
             "vocab_size": vocab_size or config.vocab_size,
+            "max_position_embeddings": max_len or config.max_position_embeddings,
             "rms_norm_eps": config.rms_norm_eps * config.hidden_size / hidden_size,
             "head_dim": _head_dim(config),
             "tie_word_embeddings": False,
@@ -233,13 +247,14 @@ def main() -> None:
     parser.add_argument("--draft", type=Path, default=DRAFT_DIR, help="folder of the small draft")
     parser.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), default="bfloat16")
     parser.add_argument("--only", nargs="+", choices=tuple(SHAPES), default=["target", "draft"], help="what to build")
+    parser.add_argument("--max-len", type=int, help="longest sequence; default: that of the built-in pair")
     arguments = parser.parse_args()
     written = {}
     for name in arguments.only:
-        folder = arguments.target if name == "target" else arguments.draft
+        folder = arguments.target if name.endswith("target") else arguments.draft
         small = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
         dtype = getattr(torch, arguments.dtype)
-        large = upscale(small, **asdict(SHAPES[name]), vocab_size=VOCAB_SIZE, dtype=dtype)
+        large = upscale(small, **asdict(SHAPES[name]), vocab_size=VOCAB_SIZE, max_len=arguments.max_len, dtype=dtype)
         large.save_pretrained(arguments.out / name)
         AutoTokenizer.from_pretrained(folder).save_pretrained(arguments.out / name)
         written[name] = {"folder": str(arguments.out / name), "num_parameters": large.num_parameters()}

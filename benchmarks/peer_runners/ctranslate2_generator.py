@@ -33,6 +33,13 @@ class CTranslate2Backend:
             return
         shutil.rmtree(target, ignore_errors=True)
         TransformersConverter(model.folder, low_cpu_mem_usage=True).convert(str(target), quantization=model.weights)
+        path = target / "config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        words = json.loads((target / "vocabulary.json").read_text(encoding="utf-8"))
+        for name, token in config.items():
+            if name.endswith("_token") and token is None:
+                config[name] = words[0]  # the loader refuses a tokenizer without that token; nothing here uses it
+        path.write_text(json.dumps(config), encoding="utf-8")
 
     @property
     def version(self) -> str:

@@ -40,7 +40,7 @@ class HelixBackend:
                 scheduler=SchedulerConfig(max_num_seqs=max(16, model.max_batch)),
                 speculative=SpeculativeConfig(
                     draft_model=model.draft_folder,
-                    draft_quantization=quantization,
+                    draft_quantization="none" if model.draft_folder is None else quantization,
                     suffix_pool_tokens=0,  # no request may copy what another one answered
                 ),
             )

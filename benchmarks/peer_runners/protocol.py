@@ -6,9 +6,9 @@ implements `Backend` and ends in `serve(Backend)`. While no question is open it 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -34,12 +34,18 @@ class Model:
     max_len: int
     """Longest sequence, prompt and answer."""
     max_batch: int
+    """Sequences at once."""
+    max_batch_len: int
+    """Longest of them."""
     num_threads: int
 
     def converted(self, suffix: str = "", *, is_draft: bool = False) -> Path:
-        """Return where the peer keeps its own form of a model; the folder that holds it exists."""
+        """Return where the peer keeps its own form of a model as it is now; the folder that holds it exists."""
         folder = Path(self.draft_folder if is_draft and self.draft_folder else self.folder)
-        path = Path(self.converted_dir) / folder.name / f"{self.weights}{suffix}"
+        files = [(path.name, path.stat()) for path in sorted(folder.glob("*.safetensors"))]
+        state = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
+        digest = hashlib.sha256((folder / "config.json").read_bytes() + repr(state).encode()).hexdigest()
+        path = Path(self.converted_dir) / f"{folder.name}-{digest[:8]}" / f"{self.weights}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -157,9 +163,21 @@ def serve(backend: type[Backend]) -> None:
             else:
                 assert loaded is not None, "generate needs a loaded model"
                 reply = asdict(loaded.generate(question["prompts"], question["max_tokens"], question["mode"]))
-            reply |= {"peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+            reply |= {"peak_bytes": peak_bytes()}
         except Exception as error:  # a peer's failure is a row of the table, whatever it is
             sys.excepthook(type(error), error, error.__traceback__)
             reply = {"error": f"{type(error).__name__}: {error}"}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+
+
+def peak_bytes() -> int | None:
+    """Return the most memory that this process ever had resident, files mapped into it included; None: nobody says.
+
+    Not what getrusage says, which counts from the process that this one was forked from.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)

@@ -25,7 +25,7 @@ from helix import Tokenizer
 from helix.demo import TARGET_DIR
 from tests.models import tiny_llama
 
-MODEL = Model(folder="m", weights="w", converted_dir="c", max_len=64, max_batch=2, num_threads=1)
+MODEL = Model(folder="m", weights="w", converted_dir="c", max_len=64, max_batch=2, max_batch_len=32, num_threads=1)
 FAKE = textwrap.dedent("""
     import os, sys
     from benchmarks.peer_runners.protocol import Answer, serve
@@ -64,7 +64,7 @@ def test_a_peer_answers_whatever_its_libraries_print(process: PeerProcess) -> No
     assert (process.modes, process.batch_modes, process.version) == ([PLAIN, DRAFT], [], "1.0")
     answer = process.generate([[1, 2], [4]], 2, PLAIN, 60)
     assert answer == Answer(token_ids=[[3, 3], [4, 4]], first_s=0.5, total_s=2.0, num_later=3)
-    assert process.peak_bytes > 1e6
+    assert process.peak_bytes is not None and process.peak_bytes > 1e6
 
 
 def test_a_peer_that_fails_says_why(process: PeerProcess) -> None:
@@ -91,9 +91,9 @@ def test_an_environment_that_cannot_be_made_is_a_reason(tmp_path: Path, monkeypa
     monkeypatch.setitem(peer_environments.REQUIREMENTS, "none", [["--no-index", "no-such-package-of-helix"]])
     (tmp_path / "none" / "bin").mkdir(parents=True)
     (tmp_path / "none" / "bin" / "python").symlink_to(sys.executable)  # as a first attempt leaves it
-    for _ in range(2):
-        with pytest.raises(PeerError, match=r"no-such-package-of-helix ended with 1: see none\.install\.log"):
-            python_of("none", tmp_path)
+    with pytest.raises(PeerError, match=r"no-such-package-of-helix ended with 1: see none\.install\.log"):
+        python_of("none", tmp_path)
+    assert not (tmp_path / "none" / ".installed").exists()
     assert "No matching distribution" in (tmp_path / "none.install.log").read_text(encoding="utf-8")
     assert python_of("helix", tmp_path) == Path(sys.executable)
 

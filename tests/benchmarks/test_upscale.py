@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.upscale import DEEP_DRAFT, DRAFT, TARGET, Shape, upscale
+from benchmarks.upscale import DEEP_DRAFT, DRAFT, SHAPES, TARGET, Shape, upscale
 from tests.models import tiny_llama
 
 TINY: dict[str, Any] = {
@@ -86,14 +86,21 @@ def test_groups_of_query_heads_may_grow_or_be_split(num_kv_heads: int) -> None:
 
 @pytest.mark.parametrize(
     ("small", "shape"),
-    [(SMALL_TARGET, TARGET), (SMALL_DRAFT, DRAFT), (SMALL_DRAFT, DEEP_DRAFT)],
-    ids=["target", "draft", "deep draft"],
+    [
+        (SMALL_TARGET, TARGET),
+        (SMALL_DRAFT, DRAFT),
+        (SMALL_DRAFT, DEEP_DRAFT),
+        (SMALL_TARGET, SHAPES["small-target"]),
+        (SMALL_DRAFT, SHAPES["small-draft"]),
+    ],
+    ids=["target", "draft", "deep draft", "small target", "small draft"],
 )
 def test_the_sizes_of_the_built_in_pair_keep_their_logits(small: dict[str, Any], shape: Shape) -> None:
     """Widths and heads are the real ones; layers and inner sizes are cut, so that the test stays small."""
     model: Any = tiny_llama(**small, scale=2.0)
     sizes = asdict(shape) | {"num_layers": 4, "intermediate_size": 1152}
-    large = upscale(model, **sizes, vocab_size=2048)
+    large = upscale(model, **sizes, vocab_size=2048, max_len=9000)
+    assert large.config.max_position_embeddings == 9000
     assert_same(logits_of(large, 512, 24), logits_of(model, 512, 24), 1e-3)
 
 
