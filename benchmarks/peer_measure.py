@@ -66,6 +66,7 @@ def measure(
     *,
     rounds: int,
     probe: Callable[[], float],
+    has_time: Callable[[], bool] = lambda: True,
 ) -> tuple[list[Sample], list[Failure]]:
     """Ask every peer each case before the next case; who begins changes from case to case and round to round.
 
@@ -77,10 +78,12 @@ def measure(
         cases: In this order.
         rounds: How often all of it.
         probe: Measures the bandwidth of memory.
+        has_time: Whether a round behind the first one may begin.
     """
     samples: list[Sample] = []
     failures: list[Failure] = []
     hopeless: set[tuple[str, str, str]] = set()
+    last_modes: dict[str, str] = {}
     names = list(peers)
     for name, peer in peers.items():
         for mode in peer.modes:
@@ -91,14 +94,20 @@ def measure(
                 hopeless |= {(name, case.name, mode) for case in cases}
     bar = tqdm(total=rounds * len(cases) * len(names), desc=f"{bits} bits", leave=False, disable=None)
     for number in range(rounds):
+        if number and not has_time():
+            break
         for place, case in enumerate(cases):
             turn = (number + place) % max(1, len(names))
             for name in (*names[turn:], *names[:turn]):
                 peer = peers[name]
-                for mode in case.modes(peer.modes, peer.batch_modes):
+                modes = case.modes(peer.modes, peer.batch_modes)
+                if modes and modes[-1] == last_modes.get(name):
+                    modes.reverse()  # some load anew for another mode
+                for mode in modes:
                     if (name, case.name, mode) in hopeless:
                         continue
                     bandwidth = probe()
+                    last_modes[name] = mode
                     try:
                         answers = _ask(peer, case, mode)
                     except PeerError as error:

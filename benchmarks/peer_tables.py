@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from benchmarks.peer_measure import Failure, Sample
 from benchmarks.peer_runners.protocol import PLAIN
@@ -66,6 +67,14 @@ def middle(samples: Iterable[Sample]) -> float | None:
     """Return the median over rounds."""
     values = [found for found in map(value, samples) if found is not None]
     return median(values) if values else None
+
+
+def count_parameters(config: Any) -> int:
+    """Return the weights of a Llama that one token reads: all but the embeddings, of which it reads one row."""
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    attention = 2 * config.hidden_size * head_dim * (config.num_attention_heads + config.num_key_value_heads)
+    mlp = 3 * config.hidden_size * config.intermediate_size
+    return int(config.num_hidden_layers * (attention + mlp) + config.vocab_size * config.hidden_size)
 
 
 def roofline_share(samples: Iterable[Sample], weight_bytes: float) -> float | None:

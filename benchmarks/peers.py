@@ -14,8 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,15 @@ from benchmarks.peer_environments import DEFAULT_FOLDER, python_of
 from benchmarks.peer_measure import Answering, Failure, Sample, count_same, measure
 from benchmarks.peer_process import PEERS, Peer, PeerError, PeerProcess
 from benchmarks.peer_runners.protocol import Model
-from benchmarks.peer_tables import Loaded, failure_lines, peer_table, speculation_table, verdict_table, verdicts
+from benchmarks.peer_tables import (
+    Loaded,
+    count_parameters,
+    failure_lines,
+    peer_table,
+    speculation_table,
+    verdict_table,
+    verdicts,
+)
 from benchmarks.report import commit, hardware, print_json, read_bandwidth
 from helix import Tokenizer
 
@@ -78,7 +87,13 @@ def own(model: Model, peer: Peer, folder: Path) -> Model:
 
 
 def compare(
-    peers: Sequence[Peer], model: Model, cases: Sequence[Case], *, rounds: int, folder: Path
+    peers: Sequence[Peer],
+    model: Model,
+    cases: Sequence[Case],
+    *,
+    rounds: int,
+    folder: Path,
+    has_time: Callable[[], bool],
 ) -> tuple[list[Loaded], list[Sample], list[Failure]]:
     """Measure peers of equal bits."""
     running: dict[str, PeerProcess] = {}
@@ -96,21 +111,15 @@ def compare(
             print(loaded[peer.name].version or loaded[peer.name].reason, flush=True)
         if running and cases:
             asked: dict[str, Answering] = {**running}
-            samples, failures = measure(asked, peers[0].bits, cases, rounds=rounds, probe=read_bandwidth)
+            samples, failures = measure(
+                asked, peers[0].bits, cases, rounds=rounds, probe=read_bandwidth, has_time=has_time
+            )
         for name, process in running.items():
             loaded[name] = replace(loaded[name], peak_bytes=process.peak_bytes)
     finally:
         for process in running.values():
             process.close()
     return list(loaded.values()), samples, failures
-
-
-def count_parameters(config: Any) -> int:
-    """Return the weights of a Llama that one token reads: all but the embeddings, of which it reads one row."""
-    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    attention = 2 * config.hidden_size * head_dim * (config.num_attention_heads + config.num_key_value_heads)
-    mlp = 3 * config.hidden_size * config.intermediate_size
-    return int(config.num_hidden_layers * (attention + mlp) + config.vocab_size * config.hidden_size)
 
 
 def largest(arguments: argparse.Namespace, cases: Sequence[Case]) -> Model:
@@ -171,13 +180,22 @@ def main() -> None:
         **{name: [] for name in ("peers", "samples", "failures", "verdicts")},
     }
     print(f"{document['hardware']}; {document['model']}; {arguments.threads} threads; commit {document['commit']}")
-    for bits in arguments.bits:
+    started_s = time.monotonic()
+    for number, bits in enumerate(arguments.bits, start=1):
+        until_s = started_s + 60 * arguments.minutes * number / len(arguments.bits)
         peers = [p for p in PEERS if p.bits == bits and any(part.lower() in p.name.lower() for part in arguments.only)]
         if arguments.convert or not peers:
             prepare(peers, model, arguments.environments)
             continue
         began_s = time.monotonic()
-        loaded, samples, failures = compare(peers, model, cases, rounds=arguments.rounds, folder=arguments.environments)
+        loaded, samples, failures = compare(
+            peers,
+            model,
+            cases,
+            rounds=arguments.rounds,
+            folder=arguments.environments,
+            has_time=partial(_is_before, until_s),
+        )
         document["peers"] += map(asdict, loaded)
         document["samples"] += map(asdict, samples)
         document["failures"] += map(asdict, failures)
@@ -204,6 +222,10 @@ def print_tables(
     print("\n".join(failure_lines(failures)), flush=True)
 
 
+def _is_before(until_s: float) -> bool:
+    return time.monotonic() < until_s
+
+
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=(__doc__ or "").split("\n")[0])
@@ -215,9 +237,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batches", type=int, nargs="+", default=[8], help="sequences at once")
     parser.add_argument("--prompt-lens", type=int, nargs="+", default=[512], help="prompts whose first token is timed")
     parser.add_argument("--context-lens", type=int, nargs="+", default=[128, 512, 2048, 8192])
-    parser.add_argument("--tokens", type=int, default=48, help="of an answer")
-    parser.add_argument("--prompts", type=int, default=2, help="of each task of speculation")
+    parser.add_argument("--tokens", type=int, default=32, help="of an answer")
+    parser.add_argument("--prompts", type=int, default=1, help="of each task of speculation")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=float("inf"),
+        help="when no further round begins; the first one of each number of bits is always measured",
+    )
     parser.add_argument("--convert", action="store_true", help="install and convert alone, for a later run")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(

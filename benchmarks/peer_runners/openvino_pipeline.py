@@ -18,7 +18,7 @@ _NUM_DRAFT_TOKENS = 5
 """The library's default for a static depth."""
 _NUM_LOOKUP_TOKENS = 5
 _MAX_NGRAM = 3
-_KV_GIB = 2
+_KV_GIB = 1
 
 
 class OpenVINOBackend:
@@ -27,7 +27,7 @@ class OpenVINOBackend:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.modes = [PLAIN, LOOKUP] if model.draft_folder is None else [PLAIN, DRAFT, LOOKUP]
-        self.batch_modes = self.modes
+        self.batch_modes = [PLAIN]
         self._mode = ""
         self._pipeline: Any = None
         self._make(PLAIN)

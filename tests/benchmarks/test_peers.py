@@ -19,8 +19,15 @@ from benchmarks.peer_measure import Failure, Sample, count_same, measure
 from benchmarks.peer_plots import draw
 from benchmarks.peer_process import PEERS, PeerError, PeerProcess
 from benchmarks.peer_runners.protocol import AUTO, DRAFT, PLAIN, Answer, Model, Stopwatch, by_difference
-from benchmarks.peer_tables import Loaded, failure_lines, peer_table, speculation_table, verdict_table, verdicts
-from benchmarks.peers import count_parameters
+from benchmarks.peer_tables import (
+    Loaded,
+    count_parameters,
+    failure_lines,
+    peer_table,
+    speculation_table,
+    verdict_table,
+    verdicts,
+)
 from helix import Tokenizer
 from helix.demo import TARGET_DIR
 from tests.models import tiny_llama
@@ -172,6 +179,19 @@ def test_helix_is_set_beside_the_best_peer_of_each_row() -> None:
     assert speculation.ratio == pytest.approx(36 / 20) and speculation.best_peer == "fast, plain"
     assert "yes |" in verdict_table(list(found.values()))
     assert count_same(samples, "Helix int8") == {"Helix int8": (28, 28), "slow": (28, 28), "fast": (0, 24)}
+
+
+def test_no_round_begins_when_time_is_up() -> None:
+    peer = FakePeer(24.0)
+    samples, _ = measure({"a": peer}, 8, CASES, rounds=3, probe=lambda: 1.0, has_time=lambda: len(peer.calls) < 10)
+    assert {sample.round for sample in samples} == {0, 1}
+
+
+def test_a_peer_stays_in_its_mode_from_case_to_case() -> None:
+    """One that loads anew for each mode would spend the time with it."""
+    peer = FakePeer(24.0)
+    measure({"a": peer}, 8, [CASES[3], replace(CASES[3], name="editing")], rounds=1, probe=lambda: 1.0)
+    assert [mode for *_, mode in peer.calls[2:]] == [PLAIN, PLAIN, AUTO, AUTO, AUTO, AUTO, PLAIN, PLAIN]
 
 
 def test_a_missing_peer_is_a_row_that_says_why() -> None:
