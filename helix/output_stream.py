@@ -12,6 +12,8 @@ from helix.outputs import RequestOutput
 
 T = TypeVar("T")
 
+_MAX_PENDING = 64
+
 
 class OutputStream(AsyncIterator[RequestOutput]):
     """The outputs of one request, for one consumer on the event loop it was made on.
@@ -76,6 +78,8 @@ class OutputStream(AsyncIterator[RequestOutput]):
     def push(self, output: RequestOutput) -> None:
         """Hand over an output; on the event loop."""
         self._pending.append(output)
+        if len(self._pending) == _MAX_PENDING:  # so that a reader who sleeps costs the tokens and little more
+            self._pending = [_merged(self._pending)]
         self._ready.set()
 
     def fail(self, error: BaseException) -> None:

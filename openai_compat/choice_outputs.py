@@ -41,6 +41,7 @@ class ChoiceOutputs:
     ) -> None:
         self._ready = asyncio.Event()
         self._running: dict[int, Outputs] = {}
+        self._error: Exception | None = None
         self._metrics: dict[int, RequestMetrics] = {}
         self._finish_reasons: dict[int, FinishReason] = {}
         note_choices(answer_id, self._metrics, self._finish_reasons)
@@ -71,7 +72,13 @@ class ChoiceOutputs:
     @property
     def is_finished(self) -> bool:
         """Whether the last output of every choice was taken."""
-        return not self._running
+        return not self._running and self._error is None
+
+    def fail(self, error: Exception) -> None:
+        """Abort what still runs; error is raised by the next take."""
+        self.close()
+        self._error = error
+        self._ready.set()
 
     async def take(self) -> list[tuple[int, RequestOutput]]:
         """Return what has come since the last call, as (choice index, output); waits for at least one.
@@ -92,6 +99,8 @@ class ChoiceOutputs:
         self._running.clear()
 
     def _taken(self) -> list[tuple[int, RequestOutput]]:
+        if self._error is not None:
+            raise self._error
         taken = [(index, output) for index, one in self._running.items() if (output := one.take()) is not None]
         for index, output in taken:
             self._metrics[index] = output.metrics

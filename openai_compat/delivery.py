@@ -14,9 +14,12 @@ from litestar.types import Receive, Scope, Send
 
 from openai_compat import sse
 from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.errors import ClientClosedRequest
+from openai_compat.errors import ClientClosedRequest, SlowReader
 
 T = TypeVar("T")
+
+SLOW_READER_S = 60.0
+"""How long a client may leave unread what waits for it, once the buffers between are full."""
 
 
 def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *, status: int = 200) -> Response[bytes]:
@@ -85,6 +88,9 @@ class _EventStream(ASGIResponse):
         self._outputs = outputs
         self._keep_alive_s = keep_alive_s
         self._spoke_s = 0.0
+        self._stuck_since_s: float | None = None
+        """Since when a message waits for the client to read; None: none does."""
+        self._has_given_up = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; outputs are closed whatever happens."""
@@ -95,10 +101,10 @@ class _EventStream(ASGIResponse):
                 self._outputs.close()
 
     async def send_body(self, send: Send, receive: Receive) -> None:
-        """Send the events until the client leaves."""
+        """Send the events until the client leaves, or has not read for too long."""
         self._spoke_s = asyncio.get_running_loop().time()
-        with suppress(ClientClosedRequest):
-            await _unless(self._keep_alive(send, receive), self._send_events(send))
+        with suppress(ClientClosedRequest, SlowReader):
+            await _unless(self._watch(send, receive), self._send_events(send))
 
     async def _send_events(self, send: Send) -> None:
         async for events in self._events:
@@ -106,21 +112,44 @@ class _EventStream(ASGIResponse):
                 await self._send(send, events)
         await self._send(send, b"", more_body=False)
 
-    async def _keep_alive(self, send: Send, receive: Receive) -> None:
-        """Break every silence until the client has left."""
+    async def _watch(self, send: Send, receive: Receive) -> None:
+        """Break every silence until the client has left; give up the answer of one that does not read.
+
+        It finds the error behind what was sent before, should it read again. A connection that is not read after that
+        either is closed.
+        """
         loop = asyncio.get_running_loop()
         while True:
+            is_stuck = self._stuck_since_s is not None
+            until_s = self._spoke_s + self._keep_alive_s if self._stuck_since_s is None else self._stuck_since_s
             try:
-                async with asyncio.timeout_at(self._spoke_s + self._keep_alive_s):
+                async with asyncio.timeout_at(until_s + (SLOW_READER_S if is_stuck else 0.0)):
                     await _disconnected(receive)
                 return
             except TimeoutError:
-                if loop.time() - self._spoke_s >= self._keep_alive_s:
-                    await self._send(send, sse.PING)
+                pass
+            if is_stuck and self._stuck_since_s is not None and loop.time() - self._stuck_since_s >= SLOW_READER_S:
+                self._give_up()
+            elif self._stuck_since_s is None and loop.time() - self._spoke_s >= self._keep_alive_s:
+                try:
+                    await asyncio.wait_for(self._send(send, sse.PING), SLOW_READER_S)
+                except TimeoutError:
+                    self._give_up()
+
+    def _give_up(self) -> None:
+        if self._has_given_up or self._outputs is None:
+            raise SlowReader
+        self._has_given_up = True
+        self._outputs.fail(SlowReader())
+        if self._stuck_since_s is not None:
+            self._stuck_since_s = asyncio.get_running_loop().time()
 
     async def _send(self, send: Send, body: bytes, *, more_body: bool = True) -> None:
+        loop = asyncio.get_running_loop()
+        self._stuck_since_s = loop.time()
         await send({"type": "http.response.body", "body": body, "more_body": more_body})
-        self._spoke_s = asyncio.get_running_loop().time()
+        self._stuck_since_s = None
+        self._spoke_s = loop.time()
 
 
 async def _unless(left: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:

@@ -114,6 +114,13 @@ class ClientClosedRequest(ApiError):
         super().__init__(499, "The client closed the connection.")
 
 
+class SlowReader(ApiError):
+    """The client of a stream did not read what was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(408, "The stream was not read for too long.", type=SERVER, code="slow_reader")
+
+
 class GenerationAborted(ApiError):
     """The engine gave a request up, because it stops or because an operator told it to."""
 
