@@ -19,7 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
@@ -227,7 +227,7 @@ def draw(result: Soak, path: Path) -> None:
     for name, colour in (("running", "#009E73"), ("waiting", "#D55E00")):
         queue.plot(at_s, [sample[name] for sample in result.samples], label=name, color=colour)
     queue.set(ylabel="requests")
-    queue.legend()
+    queue.legend(loc="upper right")
     latency.plot(*zip(*result.latencies_s, strict=True), ".", markersize=2, color="#555555")
     latency.set(ylabel="seconds of an answer", xlabel="seconds", yscale="log")
     figure.savefig(path, dpi=110)
@@ -286,7 +286,7 @@ async def _measure(url: str, pid: int, arguments: argparse.Namespace) -> dict[st
         "memory_mib": [memory_before, resident_mib(pid)],
     }
     print(table(["what", "figure"], [[name, str(value)] for name, value in report.items()]))
-    return report | {"soak": asdict(result)}
+    return report | {"latencies_s": result.latencies_s, "samples": result.samples}
 
 
 def _content(event: dict[str, Any]) -> str:
