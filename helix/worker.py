@@ -11,6 +11,7 @@ from helix.config import EngineConfig, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.generation_config import GenerationConfig
 from helix.kv_cache.pool import HiddenStatePool, KVCachePool, num_bytes_per_block
+from helix.memory_advice import blocks_that_fit, weights_that_fit
 from helix.model.draft import LoadedDraft, draft_name, load_draft
 from helix.model.families import LayerSpec
 from helix.model.loader import NUM_LOADING_STAGES, LoadedModel, load_model, load_tokenizer, model_path
@@ -134,7 +135,8 @@ def load_worker(config: EngineConfig) -> Worker:
         bar.begin("reading the tokenizer")
         tokenizer = load_tokenizer(config.model)
         sampling_params = _default_sampling_params(config.model)
-        target = load_model(config.model, bar)
+        with weights_that_fit(config.model, model_path(config.model.model)):
+            target = load_model(config.model, bar)
         draft = LoadedDraft() if wanted is None else load_draft(wanted, config, tokenizer, target, bar)
         mtp = LoadedMTP()
         if config.speculative.speculation_method in ("auto", "mtp") and draft.model is None:
@@ -174,14 +176,15 @@ def build_worker(
         max_model_len = config.model.max_model_len
     head = None if mtp is None else mtp.layer
     num_blocks = _num_blocks(config, models, head, max_model_len)
-    states = None if head is None else _hidden_states(config, target, num_blocks)
-    runners = [
-        ModelRunner(model, _pool(config, model, model.layers, num_blocks), states if model is target else None)
-        for model in models
-    ]
     heads = None
-    if mtp is not None and mtp.module is not None and head is not None:
-        heads = MTPRunner(mtp.module, head, runners[0], _pool(config, target, [head], num_blocks))
+    with blocks_that_fit(num_blocks, _num_bytes_per_block(config, models, head), target.device):
+        states = None if head is None else _hidden_states(config, target, num_blocks)
+        runners = [
+            ModelRunner(model, _pool(config, model, model.layers, num_blocks), states if model is target else None)
+            for model in models
+        ]
+        if mtp is not None and mtp.module is not None and head is not None:
+            heads = MTPRunner(mtp.module, head, runners[0], _pool(config, target, [head], num_blocks))
     return Worker(
         name=target.name,
         tokenizer=tokenizer,
@@ -225,15 +228,8 @@ def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], head: Layer
     cache = config.cache
     if cache.num_blocks is not None:
         return cache.num_blocks
-    block_size = cache.block_size
-    per_block = sum(
-        num_bytes_per_block([layer.kv for layer in m.layers], block_size=block_size, dtype=m.dtype) for m in models
-    )
-    target = models[0]
-    if head is not None:
-        per_block += num_bytes_per_block([head.kv], block_size=block_size, dtype=target.dtype)
-        per_block += block_size * target.hidden_size * target.dtype.itemsize
-    device = target.device
+    block_size, per_block = cache.block_size, _num_bytes_per_block(config, models, head)
+    device = models[0].device
     if cache.kv_memory_gib is not None:
         memory = cache.kv_memory_gib * 2**30
     elif device.type == "cuda":
@@ -249,3 +245,16 @@ def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], head: Layer
             f"and there are {max(memory, 0) / 2**20:.1f} MiB; lower block_size or raise kv_memory_gib"
         )
     return num_blocks
+
+
+def _num_bytes_per_block(config: EngineConfig, models: Sequence[LoadedModel], head: LayerSpec | None) -> int:
+    """Return what a block takes in all pools together."""
+    block_size = config.cache.block_size
+    per_block = sum(
+        num_bytes_per_block([layer.kv for layer in m.layers], block_size=block_size, dtype=m.dtype) for m in models
+    )
+    target = models[0]
+    if head is not None:
+        per_block += num_bytes_per_block([head.kv], block_size=block_size, dtype=target.dtype)
+        per_block += block_size * target.hidden_size * target.dtype.itemsize
+    return per_block

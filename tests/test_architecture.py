@@ -61,7 +61,7 @@ HELIX_LAYERS = [
     ["helix.model.fused_decoder"],
     ["helix.model.fusion"],
     ["helix.demo"],
-    ["helix.model.loader", "helix.model.local"],
+    ["helix.model.loader", "helix.model.local", "helix.memory_advice"],
     ["helix.model.runner", "helix.model.draft", "helix.machine"],
     ["helix.model.mtp"],
     [

@@ -1,0 +1,59 @@
+"""Memory that ends while a model is loaded is a sentence with a way out, and other errors stay what they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+import torch
+
+from helix.config import ModelConfig
+from helix.errors import ConfigError, ModelLoadError
+from helix.memory_advice import blocks_that_fit, free_bytes, weights_that_fit
+from tests.engines import make_engine
+from tests.models import tiny_llama
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("settings", "offered", "not_offered"),
+    [
+        ({}, ["bfloat16", "int8", "int4"], []),
+        ({"dtype": "bfloat16"}, ["int8", "int4"], ["bfloat16"]),
+        ({"quantization": "int8"}, ["int4"], ["bfloat16", "int8"]),
+        ({"quantization": "int4"}, ["smaller model"], ["bfloat16", "int8"]),
+    ],
+)
+def test_only_settings_that_take_less_are_offered(
+    settings: dict[str, str], offered: list[str], not_offered: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"\0" * 2**20)
+    config = ModelConfig(model="large", **settings)  # type: ignore[arg-type]
+    with pytest.raises(ModelLoadError) as caught, weights_that_fit(config, str(tmp_path)):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    sentence = str(caught.value)
+    assert sentence.startswith("large does not fit the memory: its weights take 0.0 GiB as they are stored")
+    assert all(name in sentence for name in offered)
+    assert not any(name in sentence for name in not_offered)
+
+
+def test_more_blocks_than_there_is_memory_for_are_refused_with_a_number_that_fits() -> None:
+    with pytest.raises(ConfigError, match="lower num_blocks") as caught:
+        make_engine(tiny_llama(), num_blocks=2**42)
+    (fits,) = re.findall(r"num_blocks to (\d+)", str(caught.value))
+    assert 0 < int(fits) < 2**42
+
+
+@pytest.mark.parametrize("guard", [lambda: weights_that_fit(ModelConfig(), "x"), lambda: blocks_that_fit(4, 64, CPU)])
+def test_another_error_stays_what_it_is(guard: Callable[[], AbstractContextManager[None]]) -> None:
+    with pytest.raises(RuntimeError, match="shapes"), guard():
+        raise RuntimeError("shapes disagree")
+
+
+def test_a_machine_knows_what_is_free() -> None:
+    free = free_bytes(CPU)
+    assert free is None or free > 2**20
