@@ -90,6 +90,7 @@ class RequestTraces:
             kind=SpanKind.SERVER,
             attributes={
                 "gen_ai.operation.name": operation,
+                "gen_ai.provider.name": "helix",
                 "gen_ai.request.model": self._model,
                 **_http_attributes(record),
                 **_answer_attributes(record),

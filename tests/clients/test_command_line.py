@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
 
+QUESTION: dict[str, Any] = {"model": "helix-demo", "prompt": "What is a secret?", "max_tokens": 4}
+
+
 @pytest.fixture(scope="module")
 def banner() -> Iterator[str]:
-    """What a server prints on its way up; the server runs until the module is done."""
+    """What a server prints on its way up; the server runs until the module is done, and then prints its traces."""
     environment = {name: value for name, value in os.environ.items() if name != "HELIX_API_KEY"}
+    environment["OTEL_TRACES_EXPORTER"] = "console"
     with subprocess.Popen(
-        [sys.executable, "-m", "openai_compat", "serve", "helix-demo", "--port", "0", "--speculation-depth", "3"],
+        [
+            sys.executable,
+            "-m",
+            "openai_compat",
+            "serve",
+            "helix-demo",
+            "--port",
+            "0",
+            "--speculation-depth",
+            "3",
+            "--traces",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -34,8 +52,14 @@ def banner() -> Iterator[str]:
                 break
         assert lines, process.stderr.read()
         yield "".join(lines)
+        asked = httpx.post(re.findall(r"http://\S+/v1", "".join(lines))[0] + "/completions", json=QUESTION, timeout=60)
         process.send_signal(signal.SIGINT)
-        assert (process.wait(timeout=20), process.stderr.read()) == (0, "")
+        assert process.wait(timeout=20) == 0
+        complaints = process.stderr.read().splitlines()
+        assert [line for line in complaints if "speculation pauses" not in line] == [], "a slow machine may say that"
+        spans = process.stdout.read()
+        assert asked.headers["x-request-id"] in spans, "what was not sent yet is sent at the end"
+        assert QUESTION["prompt"] not in spans
 
 
 def code_behind(text: str, heading: str) -> str:
