@@ -50,7 +50,7 @@ function Game() {
     <p class="small muted">${numSteps} steps for ${lengths.reduce((sum, one) => sum + one, 0)} tokens, ${Math.round((100 * numEmpty) / (numSteps * numSeats))}% of the seats empty. ${isContinuous ? "Group by group" : "Continuously"} it would be ${other} steps.</p>`;
 }
 
-const ASKED = [60, 24, 44, 16, 50, 30];
+const ASKED = [96, 40, 72, 48, 80, 56]; // long enough for each to be seen in some look
 const SEATS = 3;
 
 /** What a group of SEATS would have cost: it leaves when its longest answer has ended. */
