@@ -215,21 +215,22 @@ const COMMON = "You tell stories. Every story has a hero, a place, a trouble tha
 const HEROES = ["a fox named Mira in the forest", "a bear named Otto in the mountains", "an owl named Lena in the city", "a whale named Finn in the ocean"];
 const CHOICES = 2; // of each: a browser opens six connections at most, and the map needs one
 
-/** Requests of a common beginning, whose answers nobody reads. */
-function Load({ model, onProblem }) {
+/** Requests of a common beginning, whose answers nobody reads; a draft model guesses whether that pays or not. */
+function Load({ model, hasDraft, onProblem }) {
   const [running, setRunning] = useState(0);
   const stopper = useRef(null);
   useEffect(() => () => stopper.current?.abort(), []);
   async function start(number) {
     stopper.current ??= new AbortController();
     const { signal } = stopper.current;
+    const guesses = hasDraft ? { speculation: { method: "draft", depth: 4, adaptive: false } } : {};
     setRunning((count) => count + number);
     onProblem(null);
     await Promise.all(
       HEROES.slice(0, number).map(async (hero) => {
         const messages = [{ role: "system", content: COMMON }, { role: "user", content: `Tell me a story about ${hero}.` }];
         try {
-          for await (const _ of streamChat({ model, messages, n: CHOICES, max_tokens: 400, temperature: 1, ignore_eos: true }, signal));
+          for await (const _ of streamChat({ model, messages, n: CHOICES, max_tokens: 400, temperature: 1, ignore_eos: true, ...guesses }, signal));
         } catch (error) {
           if (!signal.aborted) onProblem(error.message);
         }
@@ -260,7 +261,7 @@ export function Memory({ model, isShown }) {
       <p class="lead">What the model remembers of a text lies in blocks of equal size, anywhere in the pool. A request's block table says where; requests that begin alike point to the same blocks.</p>
     </div>
     ${(problem || failure) && html`<p class="error" role="alert">${problem ?? failure}</p>`}
-    <${Load} model=${model} onProblem=${fail} />
+    <${Load} model=${model} hasDraft=${Boolean(state?.draft_model)} onProblem=${fail} />
     ${state && html`
       <div class="memory">
         <section class="panel wide" aria-label="Block pool">
