@@ -1,44 +1,75 @@
-"""Draws tokens from whole rows of logits, without writing noise for tokens that cannot win."""
+"""Draws tokens from whole rows of logits and truncates them, in a pass or a few over what stays in the cache."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from helix.kernels.build import Variant
+from helix.kernels.build import KernelBuildError, Variant
 from helix.kernels.linear import load_linear_kernel
 
 
-@dataclass(frozen=True, slots=True)
-class DrawKernel:
-    """The compiled operator of one variant.
+class Limits(NamedTuple):
+    """What each row's request asks of the tokens that may be drawn; [num_rows] each."""
 
-    It takes the noise of `sampling.noise` and so draws what the largest of logits / temperature + gumbel_noise is, but
-    for what rounding makes of two that are equal to the last bits.
-    """
+    temperatures: Tensor  # float32, 0 and above
+    top_k: Tensor  # int64; 0: off
+    top_p: Tensor  # float32; 1: off
+    min_p: Tensor  # float32; 0: off
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingKernel:
+    """The compiled operators of one variant; each row by itself, whatever rows are computed with it."""
 
     variant: str
-    operator: Any
+    draw_operator: Any
+    truncate_operator: Any
 
-    def __call__(
+    def draw(
         self,
         logits: Tensor,  # [num_rows, vocab_size] float32, rows at any stride
-        temperatures: Tensor,  # [num_rows] float32
+        limits: Limits,
         seeds: Tensor,  # [num_rows] int64
         positions: Tensor,  # [num_rows] int64
         stream: int,
     ) -> Tensor:  # [num_rows] int64
-        """Draw a token for each row; each row by itself, whatever rows are drawn with it."""
-        token_ids: Tensor = self.operator(logits, temperatures, seeds, positions, stream)
+        """Draw a token for each row with the noise of `sampling.noise`.
+
+        Of the tokens that the limits leave it is where logits / temperature + gumbel_noise is largest, but for what
+        rounding makes of two that are equal to the last bits.
+        """
+        token_ids: Tensor = self.draw_operator(logits, *limits, seeds, positions, stream)
         return token_ids
 
+    def truncate(
+        self,
+        logits: Tensor,  # [num_rows, vocab_size] float32, rows at any stride
+        limits: Limits,
+    ) -> tuple[Tensor, Tensor]:  # [num_rows, width] float32 and int64
+        """Return the tokens that may still be drawn, best first, and their logits after temperature.
 
-def load_draw_kernel(*, variants: list[Variant] | None = None) -> DrawKernel:
-    """Return the operator of the variant that multiplies; safe to call from any thread.
+        As `sampling.logits_processors.truncate` keeps them, but for what rounding makes of tokens on the edge.
+        """
+        kept, token_ids = self.truncate_operator(logits, *limits)
+        return kept, token_ids
+
+
+@cache
+def sampling_kernel() -> SamplingKernel | None:
+    """Return the kernel that this machine uses, if it can have one."""
+    try:
+        return load_sampling_kernel()
+    except KernelBuildError:
+        return None  # the linear layers have said why
+
+
+def load_sampling_kernel(*, variants: list[Variant] | None = None) -> SamplingKernel:
+    """Return the operators of the variant that multiplies; safe to call from any thread.
 
     Args:
         variants: None: all that this CPU supports, best first.
@@ -50,11 +81,12 @@ def load_draw_kernel(*, variants: list[Variant] | None = None) -> DrawKernel:
 
 
 @cache
-def _load(variant: str) -> DrawKernel:
+def _load(variant: str) -> SamplingKernel:
     namespace = f"helix_{variant}"
     torch.library.register_fake(f"{namespace}::draw", _fake_draw)
-    return DrawKernel(variant, getattr(torch.ops, namespace).draw.default)
+    operators = getattr(torch.ops, namespace)
+    return SamplingKernel(variant, operators.draw.default, operators.truncate.default)
 
 
-def _fake_draw(logits: Tensor, temperatures: Tensor, seeds: Tensor, positions: Tensor, stream: int) -> Tensor:
-    return torch.empty_like(seeds)
+def _fake_draw(logits: Tensor, temperatures: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(temperatures, dtype=torch.int64)

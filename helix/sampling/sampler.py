@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -12,8 +11,7 @@ import torch
 from torch import Tensor
 
 from helix.config import AcceptanceRule
-from helix.kernels.build import KernelBuildError
-from helix.kernels.sampling import DrawKernel, load_draw_kernel
+from helix.kernels.sampling import Limits, sampling_kernel
 from helix.outputs import TokenLogprob
 from helix.request import Request
 from helix.sampling.logits_processors import (
@@ -231,28 +229,18 @@ def _draw_into(
         token_ids[index] = part.argmax(-1)
         if probs is not None:
             probs[index, token_ids[index]] = 1.0
-    if probs is None and logits.device.type == "cpu" and (kernel := _draw_kernel()) is not None:
-        if whole := [span for span in spans if not span.is_greedy and not span.is_truncated]:
-            index, part = _rows_of(logits, whole)
-            temperatures = torch.from_numpy(floats(whole, lambda params: params.temperature))
-            row_seeds, row_positions = torch.from_numpy(seeds(whole)), torch.from_numpy(positions(whole))
-            token_ids[index] = kernel(part, temperatures, row_seeds, row_positions, stream)
-        spans = [span for span in spans if span.is_truncated]
+    if probs is None and logits.device.type == "cpu" and (kernel := sampling_kernel()) is not None:
+        if sampled := [span for span in spans if not span.is_greedy]:
+            index, part = _rows_of(logits, sampled)
+            row_seeds, row_positions = torch.from_numpy(seeds(sampled)), torch.from_numpy(positions(sampled))
+            token_ids[index] = kernel.draw(part, _limits(sampled), row_seeds, row_positions, stream)
+        return
     for part_spans, index, candidates in _supports(logits, spans):
         row_seeds, row_positions = torch.from_numpy(seeds(part_spans)), torch.from_numpy(positions(part_spans))
         noise = gumbel_noise(row_seeds, row_positions, stream, candidates.token_ids)
         token_ids[index] = _winner(candidates, noise)
         if probs is not None:
             probs[index] = candidates.probs(logits.shape[-1])
-
-
-@cache
-def _draw_kernel() -> DrawKernel | None:
-    """Return Helix's own kernel for draws from the whole vocabulary, where it can be used."""
-    try:
-        return load_draw_kernel()
-    except KernelBuildError:
-        return None  # the linear layers have said why
 
 
 def _supports(logits: Tensor, spans: Sequence[RowSpan]) -> Iterator[tuple[list[RowSpan], Tensor, Candidates]]:
@@ -262,15 +250,21 @@ def _supports(logits: Tensor, spans: Sequence[RowSpan]) -> Iterator[tuple[list[R
         if not part:
             continue
         index, rows = _rows_of(logits, part)
-        temperature = torch.from_numpy(floats(part, lambda params: params.temperature))
-        rows = apply_temperature(rows, temperature.to(logits.device, non_blocking=True))
-        if not is_truncated:
-            yield part, index, every_token(rows)
+        limits = _limits(part)
+        if is_truncated and logits.device.type == "cpu" and (kernel := sampling_kernel()) is not None:
+            yield part, index, Candidates(*kernel.truncate(rows, limits))
             continue
-        top_k = torch.from_numpy(ints(part, lambda params: params.top_k))
-        top_p = torch.from_numpy(floats(part, lambda params: params.top_p))
-        min_p = torch.from_numpy(floats(part, lambda params: params.min_p))
-        yield part, index, truncate(rows, top_k, top_p, min_p)
+        rows = apply_temperature(rows, limits.temperatures.to(logits.device, non_blocking=True))
+        yield part, index, truncate(rows, *limits[1:]) if is_truncated else every_token(rows)
+
+
+def _limits(spans: Sequence[RowSpan]) -> Limits:
+    return Limits(
+        temperatures=torch.from_numpy(floats(spans, lambda params: params.temperature)),
+        top_k=torch.from_numpy(ints(spans, lambda params: params.top_k)),
+        top_p=torch.from_numpy(floats(spans, lambda params: params.top_p)),
+        min_p=torch.from_numpy(floats(spans, lambda params: params.min_p)),
+    )
 
 
 def _winner(candidates: Candidates, noise: Tensor) -> Tensor:  # [num_rows] int64
