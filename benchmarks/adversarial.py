@@ -39,7 +39,7 @@ _LEVEL = 60.0
 """Logit of an allowed word; the others stay around 0 and are never drawn."""
 
 
-def draw_word_salad(engine: LLMEngine, num_prompts: int) -> list[Prompt]:
+def draw_word_salad(engine: LLMEngine, num_prompts: int, *, seed: int = SEED) -> list[Prompt]:
     """Return prompts of words, each with the bias, penalty and seed under which the text stays salad.
 
     Raises:
@@ -54,12 +54,12 @@ def draw_word_salad(engine: LLMEngine, num_prompts: int) -> list[Prompt]:
     others = sorted(set(range(len(words))) - {*said, *unsaid})
     prompts = []
     for number in range(num_prompts):
-        rng = random.Random(f"{SEED}/adversarial/{number}")
+        rng = random.Random(f"{seed}/adversarial/{number}")
         sampling = {
             "temperature": TEMPERATURE,
             "frequency_penalty": FREQUENCY_PENALTY,
             "logit_bias": bias,
-            "seed": number,
+            "seed": seed - SEED + number,
             "ignore_eos": True,
         }
         pairs = zip(rng.sample(said, len(said)), rng.sample(others, len(said)), strict=True)

@@ -1,8 +1,8 @@
 """The eight tasks that speculation is measured on: fixed texts of the built-in corpus, held-out split.
 
 The built-in model knows a small world, so each task is written in that world: what a real model does with it, this one
-does too. The texts are a function of SEED; random token ids are nowhere among them. `benchmarks.adversarial` draws the
-eighth task, because its texts depend on the models.
+does too. The texts are a function of a seed, SEED unless told; random token ids are nowhere among them.
+`benchmarks.adversarial` draws the eighth task, because its texts depend on the models.
 """
 
 from __future__ import annotations
@@ -128,18 +128,18 @@ TASKS = {
 }
 
 
-def draw_task(name: str, engine: LLMEngine, num_prompts: int) -> list[Prompt]:
+def draw_task(name: str, engine: LLMEngine, num_prompts: int, *, seed: int = SEED) -> list[Prompt]:
     """Return the first num_prompts different prompts of a task; more of them begin with the same ones."""
     if TASKS[name].draw is None:
-        return draw_word_salad(engine, num_prompts)
-    return draw_questions(name, engine.tokenizer, num_prompts)
+        return draw_word_salad(engine, num_prompts, seed=seed)
+    return draw_questions(name, engine.tokenizer, num_prompts, seed=seed)
 
 
-def draw_questions(name: str, tokenizer: Tokenizer, num_prompts: int) -> list[Prompt]:
+def draw_questions(name: str, tokenizer: Tokenizer, num_prompts: int, *, seed: int = SEED) -> list[Prompt]:
     """Return the first num_prompts different prompts of a task of the corpus."""
     task = TASKS[name]
     assert task.draw is not None, "a task of the corpus"
-    rng = random.Random(f"{SEED}/{name}")
+    rng = random.Random(f"{seed}/{name}")
     prompts: dict[tuple[int, ...], Prompt] = {}
     while len(prompts) < num_prompts:
         asked = task.draw(rng)
