@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from helix.kv_cache.pages import zeros
+
 
 @dataclass(frozen=True, slots=True)
 class KVLayout:
@@ -47,17 +49,15 @@ class KVCachePool:
         num_slots = num_blocks * block_size
         # Zeroed: slots that were never written are masked, but 0 * NaN would still be NaN.
         self.keys = [
-            torch.zeros(num_slots, layout.num_kv_heads, layout.key_dim, dtype=dtype, device=device)
-            for layout in layouts
+            zeros((num_slots, layout.num_kv_heads, layout.key_dim), dtype=dtype, device=device) for layout in layouts
         ]
         self.values = [
-            torch.zeros(num_slots, layout.num_kv_heads, layout.value_dim, dtype=dtype, device=device)
-            for layout in layouts
+            zeros((num_slots, layout.num_kv_heads, layout.value_dim), dtype=dtype, device=device) for layout in layouts
         ]
 
     @property
     def num_bytes(self) -> int:
-        """Memory taken by all layers."""
+        """Memory taken by all layers once every block was written."""
         return sum(tensor.numel() * tensor.element_size() for tensor in (*self.keys, *self.values))
 
     def write(
@@ -87,7 +87,7 @@ class HiddenStatePool:
         self, hidden_size: int, *, num_blocks: int, block_size: int, dtype: torch.dtype, device: torch.device
     ) -> None:
         self.block_size = block_size
-        self._states = torch.zeros(num_blocks * block_size, hidden_size, dtype=dtype, device=device)
+        self._states = zeros((num_blocks * block_size, hidden_size), dtype=dtype, device=device)
 
     @property
     def num_bytes(self) -> int:
