@@ -210,6 +210,7 @@ class AsyncEngine:
         try:
             self._end_all(error)
             self._engine.reset()
+            self._engine.stats().num_rebuilds += 1
         except Exception:
             logger.exception("the engine cannot be rebuilt")
             return False

@@ -431,6 +431,7 @@ class LLMEngine:
     def _fail(self, request: Request, error: HelixError) -> None:
         """End a request with an error, wherever it stands."""
         self.scheduler.abort(request)
+        self._stats.num_failed += isinstance(error, RequestFailedError)
         self._failures.append((request.request_id, error))
         self._forget(request)
 

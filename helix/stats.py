@@ -78,6 +78,10 @@ class EngineStats:
     """Requests that ended per second lately; None while hardly any did."""
     finish_reasons: Counter[FinishReason] = field(default_factory=Counter)
     num_preemptions: int = 0
+    num_failed: int = 0
+    """Requests that a bug or memory ended."""
+    num_rebuilds: int = 0
+    """Times that the engine began anew after a bug that no request was to blame for."""
     draft_depth: float = 0.0
     """Draft tokens per request of the last step that brought tokens."""
     is_speculation_paused: bool = False

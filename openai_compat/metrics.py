@@ -67,6 +67,8 @@ class EngineCollector(Collector):
         yield self._counter(
             "num_preemptions", "Requests that gave up their KV blocks for others.", stats.num_preemptions
         )
+        yield self._counter("requests_failed", "Requests that a bug or memory ended.", stats.num_failed)
+        yield self._counter("engine_rebuilds", "Times that the engine began anew after a bug.", stats.num_rebuilds)
         yield self._counter("engine_steps", "Passes of the target model.", stats.num_steps)
 
     def _tokens(self, stats: EngineStats) -> Iterator[Metric]:

@@ -122,6 +122,9 @@ def test_a_device_that_is_gone_makes_the_server_unhealthy_and_one_that_comes_bac
     breakable.wait_until(lambda: engine.is_alive)
     assert [breakable.ask(prompt).status_code for prompt in prompts] == [200] * 4, "none of them was at fault"
     assert len(engine._rebuilt_s) == MAX_REBUILDS
+    metrics = breakable.server.http.get("/metrics").text
+    assert f'helix:engine_rebuilds_total{{model_name="helix-demo"}} {MAX_REBUILDS}.0' in metrics
+    assert 'helix:requests_failed_total{model_name="helix-demo"} 0.0' not in metrics
 
 
 @pytest.mark.parametrize("part", ["masks", "accept"])
