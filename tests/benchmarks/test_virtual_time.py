@@ -9,7 +9,8 @@ import pytest
 from benchmarks.arms import HelixArm
 from benchmarks.recordings import Recording, record
 from benchmarks.tasks import TASKS, draw_task
-from benchmarks.virtual_time import MACHINES, Clock, Machine, VirtualEngine, replay
+from benchmarks.virtual_engine import Clock, Machine, VirtualEngine
+from benchmarks.virtual_time import MACHINES, replay
 from helix import LLMEngine
 
 
@@ -29,6 +30,7 @@ def test_a_pass_costs_what_the_table_says_and_on_by_its_last_slope() -> None:
     machine = Machine({1: 1.0, 3: 2.0, 5: 6.0}, 0.1, 0.01)
     assert [machine.target_s(rows) for rows in (1, 2, 3, 4, 5, 7)] == [1.0, 1.5, 2.0, 4.0, 6.0, 10.0]
     assert [machine.draft_s(rows) for rows in (1, 3)] == pytest.approx([0.1, 0.12])
+    assert machine.ceiling == 1.5
 
 
 def test_noise_changes_what_is_seen_and_not_what_is() -> None:
@@ -63,6 +65,6 @@ def test_auto_never_loses_more_than_its_budget_and_gains_where_there_is_somethin
         arguments = argparse.Namespace(draft_depths=[3], copy_depths=[8], concurrency=[], noise=0.0)
         cells = {cell.task: cell for cell in replay(engine, recordings, name, arguments)}
         assert cells["agent-loops"].speedups["auto"] > 2
-        assert cells["agent-loops"].of_best_fixed > 0.85
+        assert cells["agent-loops"].of_best_fixed > 0.75
         assert cells["json"].speedups["auto"] > 1.8
         assert cells["adversarial"].least > 0.96
