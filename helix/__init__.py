@@ -34,6 +34,7 @@ from helix.errors import (
     ModelLoadError,
     QueueTimeoutError,
     RequestFailedError,
+    TextTooLongError,
 )
 from helix.finishing_rate import FinishingRate
 from helix.kv_cache.block_manager import BlockUse
@@ -105,6 +106,7 @@ __all__ = [
     "SpecDecodeStats",
     "SpeculativeConfig",
     "StepDraft",
+    "TextTooLongError",
     "TokenLogprob",
     "Tokenizer",
     "bench_arms",

@@ -2,7 +2,8 @@
 
 HelixError
 ├── InvalidRequestError              the caller: this request cannot be served as asked (HTTP 400)
-│   └── ContextLengthExceededError   prompt and max_tokens do not fit the model
+│   ├── ContextLengthExceededError   prompt and max_tokens do not fit the model
+│   └── TextTooLongError             so long that it is not even encoded
 ├── ConfigError                      the operator: the settings contradict each other or the machine
 ├── ModelLoadError                   the operator: this model cannot be loaded, or would be served wrongly
 ├── EngineBusyError                  time: the queue is full, or the engine is loading or draining (HTTP 429, 503)
@@ -45,6 +46,17 @@ class ContextLengthExceededError(InvalidRequestError):
         )
         self.num_prompt_tokens = num_prompt_tokens
         self.max_model_len = max_model_len
+
+
+class TextTooLongError(InvalidRequestError):
+    """A text that is refused before it is encoded, because no context has room for so many characters."""
+
+    def __init__(self, *, num_chars: int, max_model_len: int, max_chars: int) -> None:
+        super().__init__(
+            f"This model's maximum context length is {max_model_len} tokens. However, the prompt has {num_chars} "
+            f"characters, and more than {max_chars} are not encoded. Please shorten the prompt.",
+            param="prompt",
+        )
 
 
 class ConfigError(HelixError):

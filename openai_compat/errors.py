@@ -20,6 +20,7 @@ from helix import (
     InvalidRequestError,
     QueueTimeoutError,
     RequestFailedError,
+    TextTooLongError,
 )
 from openai_compat.schemas.errors import ErrorBody, ErrorResponse
 
@@ -153,7 +154,7 @@ def _invalid_request(error: InvalidRequestError) -> ApiError:
     return ApiError(400, str(error), param=error.param, code="invalid_value" if error.param else None)
 
 
-def _context_length(error: ContextLengthExceededError) -> ApiError:
+def _context_length(error: ContextLengthExceededError | TextTooLongError) -> ApiError:
     return ApiError(400, str(error), param=error.param, code="context_length_exceeded")
 
 
@@ -202,6 +203,7 @@ _HTTP_CODES = {
 # The first entry whose class matches decides: subclasses stand before their bases.
 _TRANSLATIONS: list[tuple[type[Exception], Callable[[Any], ApiError]]] = [
     (ContextLengthExceededError, _context_length),
+    (TextTooLongError, _context_length),
     (InvalidRequestError, _invalid_request),
     (QueueTimeoutError, _queue_timeout),
     (EngineBusyError, _busy),

@@ -113,7 +113,8 @@ def encode_guess(text: str, param: str, tokenizer: ChatTokenizer) -> tuple[int, 
     try:
         return tuple(tokenizer.encode(text, add_special_tokens=False))
     except InvalidRequestError as error:
-        raise InvalidRequestError(str(error).replace("the prompt", param, 1), param=param) from None
+        error.param = param
+        raise
 
 
 def encode_prompts(request: CompletionRequest, tokenizer: ChatTokenizer) -> list[list[int]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
-from helix.errors import InvalidRequestError, ModelLoadError
+from helix.errors import InvalidRequestError, ModelLoadError, TextTooLongError
 from helix.generation_config import GenerationConfig
 from helix.text.bounded_rendering import bounded_rendering
 from helix.text.detokenizer import ByteDetokenizer, IncrementalDetokenizer, WindowDetokenizer
@@ -99,13 +99,11 @@ class Tokenizer:
         surrogates, which JSON can spell but UTF-8 cannot, become replacement characters.
 
         Raises:
-            InvalidRequestError: The text is beyond the limit.
+            TextTooLongError: The text is beyond the limit.
         """
         if self._max_chars is not None and len(text) > self._max_chars:
-            raise InvalidRequestError(
-                f"the prompt has {len(text)} characters, and this model's context no room for more than "
-                f"{self._max_chars}: {MAX_CHARS_PER_TOKEN} for each of its tokens",
-                param="prompt",
+            raise TextTooLongError(
+                num_chars=len(text), max_model_len=self._max_chars // MAX_CHARS_PER_TOKEN, max_chars=self._max_chars
             )
         return self._encode(text, add_special_tokens=add_special_tokens)
 

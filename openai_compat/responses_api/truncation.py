@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from helix import TextTooLongError
 from openai_compat.engine import ChatTokenizer
 from openai_compat.prompts import render_prompt
 from openai_compat.schemas.chat import ChatCompletionRequest
@@ -18,23 +19,31 @@ def render_truncated(request: ChatCompletionRequest, tokenizer: ChatTokenizer, m
     returned, which the engine refuses.
 
     Raises:
-        InvalidRequestError: The template refuses the conversation.
+        InvalidRequestError: The template refuses the conversation, or it is far too long and no end of it fits.
     """
     room = max_model_len - (request.max_completion_tokens or 1)
-    whole = render_prompt(request, tokenizer)
-    if len(whole) <= room:
+    whole = _rendered(request, tokenizer)
+    if whole is not None and len(whole) <= room:
         return whole
     starts = [index for index, message in enumerate(request.messages) if isinstance(message, UserMessage)]
     fitting = whole
     fewest, most = 1, len(starts) - 1  # how many turns are left out; prompts get shorter with their number
     while fewest <= most:
         middle = (fewest + most) // 2
-        prompt = render_prompt(_without(request, starts[middle]), tokenizer)
-        if len(prompt) <= room:
+        prompt = _rendered(_without(request, starts[middle]), tokenizer)
+        if prompt is not None and len(prompt) <= room:
             fitting, most = prompt, middle - 1
         else:
             fewest = middle + 1
-    return fitting
+    return render_prompt(request, tokenizer) if fitting is None else fitting
+
+
+def _rendered(request: ChatCompletionRequest, tokenizer: ChatTokenizer) -> list[int] | None:
+    """Return the prompt, or None where it is so long that it is not even encoded."""
+    try:
+        return render_prompt(request, tokenizer)
+    except TextTooLongError:
+        return None
 
 
 def _without(request: ChatCompletionRequest, start: int) -> ChatCompletionRequest:

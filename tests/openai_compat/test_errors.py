@@ -16,6 +16,7 @@ from helix import (
     InvalidRequestError,
     QueueTimeoutError,
     RequestFailedError,
+    TextTooLongError,
 )
 from openai_compat.errors import (
     ApiError,
@@ -36,6 +37,13 @@ from openai_compat.errors import (
             400,
             "invalid_request_error",
             "messages",
+            "context_length_exceeded",
+        ),
+        (
+            TextTooLongError(num_chars=99, max_model_len=1, max_chars=64),
+            400,
+            "invalid_request_error",
+            "prompt",
             "context_length_exceeded",
         ),
         (EngineBusyError("full"), 429, "rate_limit_error", None, "rate_limit_exceeded"),

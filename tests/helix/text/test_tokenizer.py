@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Backend
 from transformers import PreTrainedTokenizerFast
 
-from helix.errors import InvalidRequestError, ModelLoadError
+from helix.errors import InvalidRequestError, ModelLoadError, TextTooLongError
 from helix.text.tokenizer import Tokenizer, same_vocabulary
 
 FAMILIES = ["gpt2", "qwen2", "llama3", "shuffled", "sentencepiece", "wordpiece"]
@@ -53,7 +53,7 @@ def test_a_text_that_no_context_has_room_for_is_refused_unread(tokenizers: dict[
     tokenizer = copy(tokenizers["llama3"])
     tokenizer.limit(2)
     assert tokenizer.encode("x" * 128)
-    with pytest.raises(InvalidRequestError, match="128: 64 for each of its tokens") as caught:
+    with pytest.raises(TextTooLongError, match=r"is 2 tokens.*129 characters, and more than 128") as caught:
         tokenizer.encode("x" * 129)
     assert caught.value.param == "prompt"
     assert tokenizer.encode_behind("y" * 200, "x" * 200)
