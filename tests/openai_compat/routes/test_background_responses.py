@@ -111,7 +111,7 @@ def test_it_must_be_kept(server: Server[FakeEngine]) -> None:
 
 
 def test_keys_have_their_own_and_only_so_many(serve: Serve) -> None:
-    server = serve(slow_engine(), api_key=("sk-a", "sk-b"), max_requests_per_key=2)
+    server = serve(slow_engine(), api_key=("sk-a", "sk-b"), max_requests_per_key=2, drain_timeout_s=0.2)
     mine, other = (server.openai.with_options(api_key=key).responses for key in ("sk-a", "sk-b"))
     id = mine.create(**ASK).id
     mine.create(**ASK)
