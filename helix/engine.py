@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from helix.admission import admit
 from helix.config import EngineConfig
 from helix.decode_step import decode_step
-from helix.errors import ContextLengthExceededError, HelixError, InvalidRequestError, RequestFailedError
+from helix.errors import HelixError, InvalidRequestError, RequestFailedError
 from helix.kv_cache.block_manager import BlockManager
+from helix.measured_costs import measure_draft, measure_target
 from helix.model.batch import Span
-from helix.model.mtp import MTPRunner
 from helix.model.pooling import caught_hidden_states, pool_prompts
-from helix.model.runner import ModelRunner
 from helix.outputs import DecodeStep, EngineInfo, FinishReason, Generation, RequestOutput
 from helix.recovery import Recovery, failure_of
 from helix.request import Request
@@ -32,7 +31,7 @@ from helix.spec_decode.ngram import NgramProposer
 from helix.spec_decode.predicted_output import PredictedOutputProposer
 from helix.spec_decode.proposer import Draft, ModelProposer, Proposer
 from helix.spec_decode.suffix import SuffixProposer
-from helix.stats import EngineStats, RequestTimes
+from helix.stats import EngineStats
 from helix.structured.compiler import GrammarCompiler
 from helix.structured.grammar import Grammar
 from helix.text_stream import TextStream
@@ -78,12 +77,11 @@ class LLMEngine:
         self.info: EngineInfo = self.worker.info(self.config)
         self._grammars = GrammarCompiler(self.tokenizer)
         self._stats = EngineStats(num_blocks=self.worker.target.pool.num_blocks)
-        self._costs: PassCosts | None = None
-        self._draft_costs: PassCosts | None = None
-        if self.config.speculative.speculation_method != "none":
-            self._costs = _measure_costs(self.worker.target, _TARGET_ROWS)
-            if self.worker.drafter is not None:
-                self._draft_costs = _measure_costs(self.worker.drafter, _DRAFT_ROWS)
+        speculates = self.config.speculative.speculation_method != "none"
+        self._costs = measure_target(self.worker.target) if speculates else None
+        self._draft_costs = None
+        if speculates and self.worker.drafter is not None:
+            self._draft_costs = measure_draft(self.worker.drafter)
         self.recovery = Recovery(self.config.scheduler.max_num_batched_tokens)
         self.reset()
 
@@ -146,51 +144,17 @@ class LLMEngine:
         """
         if self.recovery.suspects.is_blamed(prompt_token_ids, params):
             raise RequestFailedError("an equal request could not be computed before, and is not tried again")
-        info, vocab_size = self.info, self.tokenizer.vocab_size
-        num_prompt_tokens = len(prompt_token_ids)
-        if not num_prompt_tokens:
-            raise InvalidRequestError("the prompt is empty", param="prompt")
-        if any(not 0 <= token_id < vocab_size for token_id in prompt_token_ids):
-            raise InvalidRequestError(f"the prompt has token ids outside 0 to {vocab_size - 1}", param="prompt")
-        room = info.max_model_len - num_prompt_tokens
-        if room < (0 if params.max_tokens == 0 else 1) or (params.max_tokens is not None and params.max_tokens > room):
-            raise ContextLengthExceededError(
-                num_prompt_tokens=num_prompt_tokens, max_model_len=info.max_model_len, max_tokens=params.max_tokens
-            )
-        for param in ("logit_bias", "stop_token_ids", "prediction"):
-            ids: Iterable[int] = getattr(params, param)
-            if any(not 0 <= token_id < vocab_size for token_id in ids):
-                raise InvalidRequestError(f"{param} has token ids outside 0 to {vocab_size - 1}", param=param)
-        method = params.speculation_method or info.speculation_method
-        if params.speculation_method == "draft" and info.draft_model is None:
-            raise InvalidRequestError("there is no draft model loaded to speculate with", param="speculation_method")
-        if params.speculation_method == "mtp" and not info.has_mtp:
-            raise InvalidRequestError("there are no heads loaded to speculate with", param="speculation_method")
-        depth = info.speculation_depth if params.speculation_depth is None else params.speculation_depth
-        if depth > info.max_speculation_depth:
-            raise InvalidRequestError(
-                f"speculation_depth must be between 0 and {info.max_speculation_depth}, got {depth}",
-                param="speculation_depth",
-            )
-        if method == "none":
-            depth = 0
-        prediction_depth = 0
-        if params.prediction and depth:
-            prediction_depth = info.prediction_depth if params.speculation_depth is None else depth
-        return Request(
-            request_id or f"req-{secrets.token_hex(12)}",
+        return admit(
             prompt_token_ids,
             params,
-            seed=secrets.randbits(63) if params.seed is None else params.seed,
-            eos_token_ids=self.tokenizer.eos_token_ids,
-            max_tokens=room if params.max_tokens is None else params.max_tokens,
-            speculation_depth=depth,
-            prediction_depth=prediction_depth,
+            info=self.info,
+            tokenizer=self.tokenizer,
+            grammars=self._grammars,
+            request_id=request_id,
             cache_salt=cache_salt,
             tenant=tenant,
             deadline_s=deadline_s,
             queue_timeout_s=queue_timeout_s,
-            grammar=None if params.grammar is None else self._grammars.compile(params.grammar),
         )
 
     def compile_grammar(self, grammar: Grammar) -> None:
@@ -419,7 +383,7 @@ class LLMEngine:
         for spec in (request.metrics.spec, self._stats.spec):
             spec.observe(parts, num_accepted_tokens=result.num_accepted_tokens, num_emitted=num_emitted)
         self._stats.num_generated_tokens += num_emitted
-        _observe_time(request, num_emitted, now, self._stats.times)
+        self._stats.times.observe_tokens(request.metrics, num_emitted, now)
         if request.is_finished:
             text += stream.finish()
         token_ids = result.token_ids[:num_emitted]
@@ -445,22 +409,6 @@ class LLMEngine:
         self._stats.num_cached_tokens += request.metrics.num_cached_tokens
 
 
-def _measure_costs(runner: ModelRunner | MTPRunner, rows: Sequence[int]) -> PassCosts:
-    """Time passes of an idle engine, before any block is handed out."""
-    pool = runner.pool
-    capacity = min(pool.num_blocks * pool.block_size, runner.loaded.max_model_len)
-    rows = [num_rows for num_rows in rows if num_rows <= capacity]
-    pass_s = runner.time_passes(rows)
-    num_rows, context_len = rows[len(rows) // 2], min(_LONG_CONTEXT, capacity - rows[-1])
-    longer_s = runner.time_passes([num_rows], context_len=context_len)[num_rows] - pass_s[num_rows]
-    return PassCosts(pass_s, max(longer_s, 0.0) / (num_rows * max(context_len, 1)))
-
-
-_TARGET_ROWS = (*range(1, 17), 24, 32)
-_DRAFT_ROWS = (1, 2, 8, 32)
-_LONG_CONTEXT = 1024
-
-
 def _span(item: ScheduledRequest, draft: Draft | None) -> Span:
     """Return the tokens that the target computes for a request: what it is behind, then its drafts."""
     request = item.request
@@ -472,21 +420,6 @@ def _span(item: ScheduledRequest, draft: Draft | None) -> Span:
     if item.catches_up:
         num_logits += 1 + (len(draft.token_ids) if draft is not None else 0)
     return Span(request.block_table, start, token_ids, num_logits)
-
-
-def _observe_time(request: Request, num_tokens: int, now: float, times: RequestTimes) -> None:
-    metrics = request.metrics
-    metrics.num_generated_tokens += num_tokens
-    if metrics.first_token_s is None:
-        metrics.first_token_s = now
-        since_last, num_gaps = 0.0, num_tokens - 1  # tokens after the first one of a pass come with it
-        times.ttft_s.observe(now - metrics.arrival_s)
-    else:
-        assert metrics.last_token_s is not None
-        since_last, num_gaps = now - metrics.last_token_s, num_tokens
-    metrics.inter_token_s += [since_last / num_tokens] * num_gaps
-    times.inter_token_s.observe(since_last / num_tokens, num_gaps)
-    metrics.last_token_s = now
 
 
 def _prompt_list(prompts: Prompt | Sequence[Prompt]) -> list[Prompt]:

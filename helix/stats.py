@@ -42,6 +42,20 @@ class RequestTimes:
     """From its first token to its last one."""
     e2e_s: Histogram = field(default_factory=Histogram)
 
+    def observe_tokens(self, metrics: RequestMetrics, num_tokens: int, now_s: float) -> None:
+        """Count the tokens that a step brought a request, in its metrics too."""
+        metrics.num_generated_tokens += num_tokens
+        if metrics.first_token_s is None:
+            metrics.first_token_s = now_s
+            since_last_s, num_gaps = 0.0, num_tokens - 1  # tokens after the first one of a pass come with it
+            self.ttft_s.observe(now_s - metrics.arrival_s)
+        else:
+            assert metrics.last_token_s is not None
+            since_last_s, num_gaps = now_s - metrics.last_token_s, num_tokens
+        metrics.inter_token_s += [since_last_s / num_tokens] * num_gaps
+        self.inter_token_s.observe(since_last_s / num_tokens, num_gaps)
+        metrics.last_token_s = now_s
+
     def observe_end(self, metrics: RequestMetrics) -> None:
         """Count a request that has ended, as far as it came."""
         queue_s = metrics.queue_s
