@@ -47,6 +47,7 @@ HELIX_LAYERS = [
         "helix.model.quantization",
         "helix.model.linear",
         "helix.model.loading_bar",
+        "helix.model.mapped_files",
         "helix.model.siblings",
         "helix.model.narrow_head",
     ],

@@ -18,6 +18,7 @@ from helix.config import Quantization
 from helix.errors import ModelLoadError
 from helix.kernels.quantized import MAX_IN_FEATURES
 from helix.model.layout import Route, RouteName, choose_route
+from helix.model.mapped_files import MappedFiles
 from helix.model.quantization import QuantizedRoute, choose_quantized_routes
 from helix.model.stand_in import StandIn
 
@@ -216,6 +217,7 @@ def _replace_linears(
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     tied: dict[int, StandIn] = {}
     replaced: dict[nn.Module, PackedLinear] = {}
+    files = MappedFiles()
     for parent, name, child in _children(model):
         if type(child) is not nn.Linear:
             continue
@@ -226,10 +228,19 @@ def _replace_linears(
             layer = replaced[child] = PackedLinear(child.weight, child.bias, route)
             if id(child.weight) in tables and route.has_rows:
                 tied[id(child.weight)] = layer.weight
+            if not _is_view(layer.packed, child.weight):
+                files.forget(child.weight)
             # The shell stays, as a key, in case the model holds the layer twice; its memory goes.
             child.register_parameter("weight", None)
         parent._modules[name] = replaced[child]
     return tied
+
+
+def _is_view(packed: Tensor, weight: Tensor) -> bool:
+    """Whether a packed weight is the original's memory; one that a library lays out in secret never is."""
+    return packed.layout is torch.strided and (
+        packed.untyped_storage().data_ptr() == weight.untyped_storage().data_ptr()
+    )
 
 
 def _keep_embeddings_narrow(model: nn.Module, tied: dict[int, StandIn]) -> None:
