@@ -34,21 +34,20 @@ def weights_that_fit(config: ModelConfig, path: str) -> Iterator[None]:
 
 @contextmanager
 def blocks_that_fit(num_blocks: int, bytes_per_block: int, device: torch.device) -> Iterator[None]:
-    """Turn an end of memory into a ConfigError that says how many blocks of the KV cache there is room for."""
+    """Turn an end of memory into a ConfigError that says how many blocks of the KV cache there is room for.
+
+    On a CPU it is raised ahead: there a cache takes its memory as it fills, when it would be too late.
+    """
+    free = free_bytes(device)
+    if device.type == "cpu" and free is not None and num_blocks * bytes_per_block > free:
+        raise ConfigError(_about_blocks(num_blocks, bytes_per_block, free))
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         release_memory()
-        asked = f"{num_blocks} blocks of the KV cache take {num_blocks * bytes_per_block / _GIB:.1f} GiB"
-        free = free_bytes(device)
-        if free is None:
-            raise ConfigError(f"{asked}, which this machine has not; lower num_blocks or kv_memory_gib") from error
-        raise ConfigError(
-            f"{asked} and {free / _GIB:.1f} GiB are free; lower num_blocks to {free // bytes_per_block} or less, or "
-            f"kv_memory_gib to {max(free / _GIB - 0.1, 0.1):.1f} or less"
-        ) from error
+        raise ConfigError(_about_blocks(num_blocks, bytes_per_block, free_bytes(device))) from error
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -76,3 +75,14 @@ def _about_weights(config: ModelConfig, path: str) -> str:
     if config.device not in ("auto", "cpu"):  # which alone can quantise
         smaller = [name for name in smaller if not name.startswith("quantization")]
     return text + f"; take {', '.join([*smaller, 'a smaller model'])}"
+
+
+def _about_blocks(num_blocks: int, bytes_per_block: int, free: int | None) -> str:
+    """Say what is asked for, what there is, and what would fit."""
+    asked = f"{num_blocks} blocks of the KV cache take {num_blocks * bytes_per_block / _GIB:.1f} GiB"
+    if free is None:
+        return f"{asked}, which this machine has not; lower num_blocks or kv_memory_gib"
+    return (
+        f"{asked} and {free / _GIB:.1f} GiB are free; lower num_blocks to {free // bytes_per_block} or less, or "
+        f"kv_memory_gib to {max(free / _GIB - 0.1, 0.1):.1f} or less"
+    )

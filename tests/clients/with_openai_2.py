@@ -43,7 +43,7 @@ with client.chat.completions.stream(model=MODEL, messages=ASK, temperature=0) as
 response = client.responses.create(model=MODEL, input=ASK, temperature=0)
 with client.responses.stream(model=MODEL, input=ASK, temperature=0) as response_events:
     kinds = [event.type for event in response_events]
-raw = client.completions.with_raw_response.create(model=MODEL, prompt="Once upon a time", max_tokens=5)
+raw = client.completions.with_raw_response.create(model=MODEL, prompt="Once upon a time", max_tokens=5, temperature=0)
 embedding = client.embeddings.create(model=MODEL, input=["one", "two"])
 try:
     client.chat.completions.create(model=MODEL, messages=ASK, temperature=9)

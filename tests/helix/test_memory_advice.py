@@ -41,11 +41,16 @@ def test_only_settings_that_take_less_are_offered(
     assert not any(name in sentence for name in not_offered)
 
 
-def test_more_blocks_than_there_is_memory_for_are_refused_with_a_number_that_fits() -> None:
+@pytest.mark.parametrize("times_too_many", [1.5, 2.0**20])
+def test_more_blocks_than_there_is_memory_for_are_refused_with_a_number_that_fits(times_too_many: float) -> None:
+    """Also where the system would promise more than it has, and end the process when the blocks fill."""
+    free = free_bytes(CPU)
+    assert free is not None
+    num_blocks = int(times_too_many * free / (make_engine(tiny_llama(), num_blocks=8).worker.target.pool.num_bytes / 8))
     with pytest.raises(ConfigError, match="lower num_blocks") as caught:
-        make_engine(tiny_llama(), num_blocks=2**42)
+        make_engine(tiny_llama(), num_blocks=num_blocks)
     (fits,) = re.findall(r"num_blocks to (\d+)", str(caught.value))
-    assert 0 < int(fits) < 2**42
+    assert 0 < int(fits) < num_blocks
 
 
 @pytest.mark.parametrize("guard", [lambda: weights_that_fit(ModelConfig(), "x"), lambda: blocks_that_fit(4, 64, CPU)])
