@@ -23,7 +23,6 @@ HELIX_LAYERS = [
     ["helix.scheduler", "helix.structured.compiler"],
     ["helix.snapshot", "helix.spec_decode.proposer", "helix.spec_decode.suffix_index"],
     [
-        "helix.spec_decode.budget",
         "helix.spec_decode.costs",
         "helix.spec_decode.experience",
         "helix.spec_decode.choice",

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from helix.config import SpeculationMethod
 from helix.request import Request
 from helix.scheduler import ScheduledRequest
-from helix.spec_decode.budget import Budgets
 from helix.spec_decode.choice import Choice, ask, results
 from helix.spec_decode.costs import Load, PassCosts, plain_load, verification_load
-from helix.spec_decode.depth import Candidate, Guard, Prices, behind, plan
+from helix.spec_decode.depth import Candidate, Guard, Prices, plan, survival
 from helix.spec_decode.experience import Experience, RequestExperience
 from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer
 
@@ -47,7 +46,6 @@ class ProposerChain:
         self.draft_costs = dict(draft_costs or {})
         self.guard = Guard()
         self._clock = clock
-        self._budgets = Budgets()
         self._general = Experience()
         self._experience: dict[str, RequestExperience] = {}
         self._num_drafted_in_a_row = _MAX_STEPS_IN_A_ROW - _FIRST_STEPS_IN_A_ROW
@@ -85,8 +83,6 @@ class ProposerChain:
     def observe(self, request: Request, draft: Draft | None, num_accepted_tokens: int) -> None:
         """Learn what became of a request's draft in a step that brought it tokens."""
         experience = self._experience_of(request)
-        num_drafted = 0 if draft is None else len(draft.token_ids)
-        self._budgets.observe(request.request_id, num_drafted=num_drafted, num_accepted=num_accepted_tokens)
         if draft is None:
             experience.pass_over()
             return
@@ -113,19 +109,16 @@ class ProposerChain:
         num_catching_up = sum(item.catches_up for item in scheduled)
         if self.costs is None or not num_catching_up:
             return None
-        load, num_drafted = verification_load(scheduled, drafts), sum(len(draft.token_ids) for draft in drafts.values())
-        pass_s = self.costs.seconds(plain_load(scheduled))
-        plain_s = pass_s * num_tokens / num_catching_up
-        # A pause of the machine is nobody's fault, and a plain step never speculation's.
-        spent_s = drafting_s + min(verifying_s, _LONGEST_PASS * self.costs.seconds(load)) if num_drafted else plain_s
+        load = verification_load(scheduled, drafts)
+        longest_s = _LONGEST_PASS * self.costs.seconds(load)
         if load.num_rows <= _MAX_ROWS_OBSERVED:
             self.costs.observe(load, verifying_s)
-        self._budgets.observe_step(
-            spent_s, pass_s, num_requests=num_catching_up, num_tokens=num_tokens, num_drafted=num_drafted
-        )
+        plain_s = self.costs.seconds(plain_load(scheduled)) * num_tokens / num_catching_up
         drafting = [item.request for item in scheduled if item.max_draft_tokens or item.max_predicted_tokens]
         if drafting and all(map(self.adapts, drafting)):  # what a pinned depth loses is its request's own wish
-            speed_up = self.guard.observe(spent_s, plain_s)
+            # A pause of the machine is nobody's fault; what asking for drafts took is speculation's, also in a plain step.
+            pass_s = min(verifying_s, longest_s) if drafts else plain_s
+            speed_up = self.guard.observe(drafting_s + pass_s, plain_s)
             if speed_up is not None:
                 logger.warning("speculation pauses: it was slower than plain decoding (%.2fx)", speed_up)
         return plain_s
@@ -133,7 +126,6 @@ class ProposerChain:
     def forget(self, request: Request) -> None:
         """Drop whatever is kept for a request that ended."""
         self._experience.pop(request.request_id, None)
-        self._budgets.forget(request.request_id)
         for proposer in (*self.copying, *self.models):
             proposer.forget(request)
 
@@ -152,52 +144,29 @@ class ProposerChain:
         """Take the guess of best promise for each request; models are asked only where they win."""
         assert self.costs is not None, "requests adapt only where costs are known"
         costs, draft_costs = self.costs, self.draft_costs
-        load, num_tokens = plain_load(scheduled), sum(item.catches_up for item in scheduled)
-        pass_s = costs.seconds(load)
-        limit_s = self._budgets.limit_s(pass_s)
-        own_limits_s = self._budgets.limits_s([choice.request.request_id for choice in choices], pass_s)
         if self._num_plain_in_a_row >= _MAX_STEPS_IN_A_ROW:
-            depth = self._probe_depth(load, len(choices), min(limit_s, *own_limits_s))
             costs, draft_costs = costs.with_free_rows(), {}
             for choice in choices:
-                choice.asked.max_draft_tokens = min(choice.asked.max_draft_tokens, depth)
-                choice.asked.max_predicted_tokens = min(choice.asked.max_predicted_tokens, depth)
-            if not depth:
-                return {}
+                choice.asked.max_draft_tokens = min(choice.asked.max_draft_tokens, _PROBE_DEPTH)
+                choice.asked.max_predicted_tokens = min(choice.asked.max_predicted_tokens, _PROBE_DEPTH)
         for proposer in self.copying:
             ask(proposer, choices)
-        # What is certain is not lost.
-        certain_s = [choice.num_certain_tokens * pass_s / num_tokens for choice in choices]
-        limit_s += sum(certain_s)
-        limits_s = [own_s + more_s for own_s, more_s in zip(own_limits_s, certain_s, strict=True)]
-        plan_for = partial(plan, costs, load=load, num_tokens=num_tokens, limit_s=limit_s)
+        load, num_tokens = plain_load(scheduled), sum(item.catches_up for item in scheduled)
+        plan_for = partial(plan, costs, load=load, num_tokens=num_tokens)
         candidates = []
-        for choice, own_limit_s in zip(choices, limits_s, strict=True):
-            offered = self._candidates(choice, draft_costs)
-            rates = [plan_for([candidate], limits_s=[own_limit_s]).tokens_per_s for candidate, _ in offered]
-            candidate, choice.chosen = offered[rates.index(max(rates))]
-            choice.limit_s = own_limit_s
+        for choice in choices:
+            candidate, choice.chosen = max(
+                self._candidates(choice, draft_costs), key=lambda pair: plan_for([pair[0]]).tokens_per_s
+            )
             candidates.append(candidate)
-        planned = plan_for(candidates, limits_s=limits_s)
+        planned = plan_for(candidates)
         for choice, depth in zip(choices, planned.depths, strict=True):
             choice.depth = depth
         for model in self.models:
             drafting = [one for one in choices if one.chosen is model and (one.depth or 0) > one.num_certain_tokens]
             if drafting:
-                prices = Prices(costs, planned, load, num_drafting=len(drafting))
-                self._draft(model, drafting, prices, limit_s)
+                self._draft(model, drafting, Prices(costs, planned, load, num_drafting=len(drafting)))
         return results(choices)
-
-    def _probe_depth(self, load: Load, num_requests: int, limit_s: float) -> int:
-        """Return how deep a draft may be that only finds out whether drafts are accepted again; 0: not at all."""
-        assert self.costs is not None, "requests adapt only where costs are known"
-        drafting = [self.draft_costs[model.name] for model in self.models if model.name in self.draft_costs]
-        token_s = max((costs.seconds(Load(num_requests)) for costs in drafting), default=0.0)
-        for depth in range(_PROBE_DEPTH, 0, -1):
-            probing = load.plus(depth * num_requests, load.context // load.num_rows)
-            if self.costs.seconds(probing) - self.costs.seconds(load) + depth * token_s <= limit_s:
-                return depth
-        return 0
 
     def _candidates(
         self, choice: Choice, draft_costs: Mapping[str, PassCosts]
@@ -206,20 +175,18 @@ class ProposerChain:
         request, experience = choice.request, self._experience_of(choice.request)
         certain = self._certain(choice)
         make = partial(Candidate, context_len=request.num_tokens, num_made=len(certain))
-        candidates: list[tuple[Candidate, Draft | ModelProposer | None]] = [(make(survival=certain), None)]
+        candidates: list[tuple[Candidate, Draft | ModelProposer | None]] = [(make(survival=survival(certain)), None)]
         for offer in choice.offers:
-            candidates.append((make(survival=behind(certain, experience.survival(offer))), offer))
+            candidates.append((make(survival=survival(certain + experience.probabilities(offer))), offer))
         for model in self.models:
             if choice.allows(model):
-                made = make(survival=behind(certain, experience.expected(model.name, choice.asked.max_draft_tokens)))
+                expected = experience.expected(model.name, choice.asked.max_draft_tokens)
+                first_s = next_s = 0.0
                 if (costs := draft_costs.get(model.name)) is not None:
-                    token_s = costs.seconds(Load(1))
-                    made = replace(
-                        made,
-                        token_s=token_s,
-                        before_s=token_s * model.num_passes_through_prefix(choice.asked),
-                        invested_s=self._catch_up_s(model, choice.asked, costs),
-                    )
+                    next_s = costs.seconds(Load(1))
+                    first_s = next_s + self._catch_up_s(model, choice.asked, costs)
+                    first_s += next_s * model.num_passes_through_prefix(choice.asked)
+                made = make(survival=survival(certain + expected), first_s=first_s, next_s=next_s)
                 candidates.append((made, model))
         return candidates
 
@@ -237,27 +204,17 @@ class ProposerChain:
         num_left = min(request.max_tokens - request.num_output_tokens, request.num_output_tokens + _SHORT_ANSWER)
         return catch_up_s / max(1, num_left // _TOKENS_PER_STEP)
 
-    def _draft(self, model: ModelProposer, choices: Sequence[Choice], prices: Prices, limit_s: float) -> None:
-        """Let a model draft for those who chose it, each for as long as more tokens pay and the budget bears them."""
+    def _draft(self, model: ModelProposer, choices: Sequence[Choice], prices: Prices) -> None:
+        """Let a model draft for those who chose it, each for as long as one more token pays."""
         costs, batch = self.draft_costs.get(model.name), Load(len(choices))
         token_s = expected_s = 0.0
         if costs is not None:
             token_s = costs.seconds(batch)
-            num_behind = [model.num_tokens_behind(choice.asked) for choice in choices]
-            expected_s = costs.seconds(Load(max(*num_behind, len(choices)))) - token_s
+            behind = max(model.num_tokens_behind(choice.asked) for choice in choices)
+            expected_s = costs.seconds(Load(max(behind, len(choices)))) - token_s
             expected_s += token_s * max(model.num_passes_through_prefix(choice.asked) for choice in choices)
-            for choice, num_tokens in zip(choices, num_behind, strict=True):
-                catch_up_s = costs.seconds(Load(max(1, num_tokens))) - costs.seconds(Load(1))
-                self._budgets.invest(choice.request.request_id, catch_up_s)
         for choice in choices:
             choice.asked.goes_on = partial(self._goes_on, choice, model.name, prices, token_s / len(choices))
-            affordable = prices.affordable(
-                choice.depth or 0,
-                choice.num_certain_tokens + choice.asked.max_draft_tokens,
-                draft_s=token_s / len(choices),
-                limit_s=min(choice.limit_s, limit_s / len(choices)),
-            )
-            choice.asked.max_draft_tokens = affordable - choice.num_certain_tokens
         started_s = self._clock()
         drafts = model.propose([choice.asked for choice in choices])
         elapsed_s = self._clock() - started_s
@@ -268,23 +225,17 @@ class ProposerChain:
             costs.observe(batch, token_s * elapsed_s / expected_s)
 
     def _goes_on(self, choice: Choice, name: str, prices: Prices, token_s: float, confidence: Sequence[float]) -> bool:
-        """Return whether some more tokens of a draft are together likely enough to be worth their time."""
-        expected = self._experience_of(choice.request).expected(name, choice.asked.max_draft_tokens, confidence)
-        num_made = choice.num_certain_tokens + len(confidence)
-        gained = 0.0
-        for num_tokens, chance in enumerate(behind(self._certain(choice), expected)[num_made:], start=num_made + 1):
-            gained += chance - prices.of(num_tokens - (choice.depth or 0), token_s)
-            if gained > 0:
-                return True
-        return False
+        """Return whether the next token of a draft is likelier to be accepted than what its time is worth."""
+        experience = self._experience_of(choice.request)
+        drafted = experience.probabilities(Draft([0] * len(confidence), name, confidence=confidence))
+        next_one = experience.expected(name, len(confidence) + 1)[-1]
+        num_beyond = choice.num_certain_tokens + len(confidence) + 1 - (choice.depth or 0)
+        return math.prod((*self._certain(choice), *drafted, next_one)) > prices.of(num_beyond, token_s)
 
     def _certain(self, choice: Choice) -> list[float]:
-        """Return the survival of the tokens that nothing else can follow but them."""
+        """Return how likely each token is that nothing else can follow but it."""
         experience = self._experience_of(choice.request)
-        result: list[float] = []
-        for draft in choice.certain:
-            result = behind(result, experience.survival(draft))
-        return result
+        return [probability for draft in choice.certain for probability in experience.probabilities(draft)]
 
 
 _LONGEST_PASS = 1.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -28,8 +27,6 @@ class Choice:
     """The offer that stands behind what is certain, or the model that shall make one; None: nothing more."""
     depth: int | None = None
     """How many tokens of both to verify; None: all of them."""
-    limit_s: float = math.inf
-    """How much longer they may make the step."""
 
     @property
     def request(self) -> Request:

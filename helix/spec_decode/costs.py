@@ -53,8 +53,6 @@ class PassCosts:
         # Fewer rows never cost more; where they seem to, something else ran beside them.
         self._measured_s = {rows: min(seconds for other, seconds in pass_s.items() if other >= rows) for rows in pass_s}
         self._observed_s: dict[int, float] = {}
-        self._last_observed: dict[int, int] = {}
-        self._num_observed = 0
         self._known = self._merge()
 
     def seconds(self, load: Load) -> float:
@@ -77,11 +75,6 @@ class PassCosts:
         known = self.seconds(Load(num_rows))
         lowest = 1 / _STEP if num_rows in self._observed_s else 1 / _FIRST_STEP
         factor = min(max(seconds / self.seconds(load), lowest), _STEP)
-        if num_rows in self._observed_s:
-            is_recent = self._num_observed - self._last_observed[num_rows] < _LONG_AGO
-            factor **= _SHARE_OF_STEP if is_recent else _SHARE_LONG_AGO
-        self._num_observed += 1
-        self._last_observed[num_rows] = self._num_observed
         self._observed_s[num_rows] = known * factor
         self._measured_s = {rows: cost * factor for rows, cost in self._measured_s.items()}
         self._known = self._merge()
@@ -106,7 +99,3 @@ class PassCosts:
 _STEP = 1.15
 """Most that one observation changes a cost; a first one may lower it by _FIRST_STEP."""
 _FIRST_STEP = 8.0
-_SHARE_OF_STEP, _SHARE_LONG_AGO = 0.3, 0.6
-"""How far (in logarithms) it goes, where the last observation of so many rows is recent and where it is not."""
-_LONG_AGO = 16
-"""Observations of others since then."""

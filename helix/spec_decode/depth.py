@@ -9,10 +9,11 @@ arXiv 2406.14066, with measured costs.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 
 from helix.spec_decode.costs import Load, PassCosts
 
@@ -27,21 +28,15 @@ class Candidate:
     """Tokens that each of its rows attends to."""
     num_made: int = 0
     """Tokens at its beginning that are there already; a model makes the others."""
-    token_s: float = 0.0
-    """Seconds for each of the others."""
-    before_s: float = 0.0
-    """Seconds before the first of them that are lost if they are refused."""
-    invested_s: float = 0.0
-    """Seconds before the first of them that later drafts have the use of."""
-
-    def risked_s(self, depth: int) -> float:
-        """Return the time to make what is missing of a draft of so many tokens, but for what is invested."""
-        num_missing = depth - self.num_made
-        return self.before_s + num_missing * self.token_s if num_missing > 0 else 0.0
+    first_s: float = 0.0
+    """Seconds for the first token to be made."""
+    next_s: float = 0.0
+    """Seconds for each further one."""
 
     def drafting_s(self, depth: int) -> float:
-        """Return all of that time."""
-        return self.risked_s(depth) + (self.invested_s if depth > self.num_made else 0.0)
+        """Return the time to make what is missing of a draft of so many tokens."""
+        num_missing = depth - self.num_made
+        return self.first_s + (num_missing - 1) * self.next_s if num_missing > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +48,7 @@ class Plan:
     tokens_per_s: float
 
 
-def plan(
-    costs: PassCosts,
-    candidates: Sequence[Candidate],
-    *,
-    load: Load,
-    num_tokens: int,
-    limits_s: Sequence[float] | None = None,
-    limit_s: float = math.inf,
-) -> Plan:
+def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_tokens: int) -> Plan:
     """Return the depths that bring all requests of a step together the most tokens per second.
 
     Draft tokens are admitted in the order of their survival, which is a prefix of each draft, as long as the whole
@@ -72,30 +59,18 @@ def plan(
         candidates: At most one per request.
         load: The pass without drafts, prompt chunks included.
         num_tokens: Tokens that it brings.
-        limits_s: Most seconds that each candidate may add to the step; None: no limit.
-        limit_s: Most seconds that all of them together may.
     """
     depths = [0] * len(candidates)
-    left_s = [math.inf] * len(candidates) if limits_s is None else list(limits_s)
-    plain_s = costs.seconds(load)
-    drafting_s, risked_s, expected = 0.0, 0.0, float(num_tokens)
-    best = Plan(list(depths), expected / plain_s)
+    drafting_s, expected = 0.0, float(num_tokens)
+    best = Plan(list(depths), expected / costs.seconds(load))
     likely_first = sorted(
         (-value, place, i) for i, candidate in enumerate(candidates) for place, value in enumerate(candidate.survival)
     )
-    for negative, place, i in likely_first:
+    for negative, _, i in likely_first:
         candidate = candidates[i]
-        if place > depths[i]:  # one before it was too much of a risk
-            continue
-        more = load.plus(1, candidate.context_len)
-        more_risked_s = max(risked_s, candidate.risked_s(depths[i] + 1))
-        added_s = costs.seconds(more) - costs.seconds(load) + more_risked_s - risked_s
-        if added_s > left_s[i] or costs.seconds(more) + more_risked_s - plain_s > limit_s:
-            continue
         depths[i] += 1
-        left_s[i] -= added_s
         expected -= negative
-        load, risked_s = more, more_risked_s
+        load = load.plus(1, candidate.context_len)
         drafting_s = max(drafting_s, candidate.drafting_s(depths[i]))
         tokens_per_s = expected / (costs.seconds(load) + drafting_s)
         if tokens_per_s > best.tokens_per_s:
@@ -103,10 +78,9 @@ def plan(
     return best
 
 
-def behind(first: Sequence[float], then: Sequence[float]) -> list[float]:
-    """Return the survival of the tokens of two drafts, the second of which continues the first one."""
-    chance = first[-1] if first else 1.0
-    return [*first, *(chance * value for value in then)]
+def survival(probabilities: Sequence[float]) -> list[float]:
+    """Return the probability that each token and all before it are accepted."""
+    return list(accumulate(probabilities, mul))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,25 +110,6 @@ class Prices:
             fewer = planned.plus((num_beyond - 1) * self.num_drafting, self._context_len)
             row_s = (seconds(more) - seconds(fewer)) / self.num_drafting
         return self.planned.tokens_per_s * (row_s + draft_s)
-
-    def affordable(self, planned: int, most: int, *, draft_s: float, limit_s: float) -> int:
-        """Return the depth, at least the planned one, up to which a draft costs no more than limit_s if all is refused.
-
-        Args:
-            planned: Tokens that the plan gives to it.
-            most: Deepest draft.
-            draft_s: What each token beyond the planned ones takes to draft.
-            limit_s: What those may cost, and the rows of all.
-        """
-        seconds = self.costs.seconds
-        others = self.load.plus(sum(self.planned.depths) - planned, self._context_len)
-        depth = planned
-        while depth < most:
-            deeper = others.plus(depth + 1, self._context_len)
-            if seconds(deeper) - seconds(others) + (depth + 1) * draft_s > limit_s:
-                break
-            depth += 1
-        return depth
 
     @property
     def _context_len(self) -> int:
@@ -199,4 +154,5 @@ GUARD_WINDOW = 64
 GUARD_PAUSE = 256
 """Steps without it where it did not."""
 LEAST_SPEED_UP = 0.95
+"""Below it speculation is off for a while; costs are medians, and single steps are not known better than that."""
 _LONGEST_STEP = 4.0

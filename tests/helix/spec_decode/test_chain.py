@@ -96,10 +96,10 @@ def _step(chain: ProposerChain, item: ScheduledRequest, token_id: int, *, row_s:
     drafts = chain.propose([item])
     draft = drafts.get(item.request.request_id)
     num_accepted = len(draft.token_ids) if draft is not None and token_id == 1 else 0
+    chain.observe(item.request, draft, num_accepted)
     if row_s is not None:
         seconds = 1 + row_s * _depth(draft)
         chain.observe_step([item], drafts, drafting_s=0.0, verifying_s=seconds, num_tokens=num_accepted + 1)
-    chain.observe(item.request, draft, num_accepted)
     return draft
 
 
@@ -174,7 +174,7 @@ def test_a_depth_is_a_maximum_unless_it_is_pinned(engine: bool, request_: bool, 
 
 def test_a_long_match_is_copied_and_a_short_one_left_to_the_draft_model() -> None:
     for match_len, expected in ((8, "suffix"), (1, "draft")):
-        chain = _chain(_copy("a", match_len=match_len), _draft_model("a"), draft_s=0.05)
+        chain = _chain(_copy("a", match_len=match_len), _draft_model("a"))
         assert chain.propose([_item("a")])["a"].proposer == expected
 
 
@@ -258,17 +258,9 @@ def test_a_draft_is_as_deep_as_pays() -> None:
 def test_a_model_stops_where_it_is_not_sure_and_goes_on_where_it_is() -> None:
     depths = {}
     for confidence in (0.3, 0.7, 0.99):
-        chain = _chain(_draft_model("a", confidence=confidence), target_s={1: 1.0, 17: 1.3}, draft_s=0.03)
+        chain = _chain(_draft_model("a", confidence=confidence), target_s={1: 1.0, 17: 1.6}, draft_s=0.1)
         depths[confidence] = _depth(chain.propose([_item("a", 16)]).get("a"))
     assert 1 <= depths[0.3] < depths[0.7] < depths[0.99]
-
-
-def test_a_request_starts_with_what_it_may_lose_and_goes_deeper_where_that_was_right() -> None:
-    for token_id, deeper in ((1, True), (2, False)):
-        chain = _chain(_draft_model("a", confidence=0.99), target_s={1: 1.0, 17: 2.6}, draft_s=0.1)
-        first, second = (_depth(_step(chain, _item("a", 16), token_id, row_s=0.1)) for _ in range(2))
-        assert 1 <= first <= 5
-        assert (second > first) == deeper
 
 
 def test_many_requests_draft_less() -> None:
@@ -326,9 +318,9 @@ def test_now_and_then_a_step_is_plain() -> None:
 
 def test_now_and_then_a_short_draft_is_tried_whatever_it_seems_to_cost() -> None:
     chain, item = _chain(_copy("a"), target_s=STEEP), _item("a")
-    depths = [_depth(_step(chain, item, 2, row_s=1.0)) for _ in range(340)]
+    depths = [_depth(_step(chain, item, 2)) for _ in range(300)]
     assert 2 <= len(depths) - depths.count(0) <= 3
-    assert next(depth for depth in depths if depth) == 1, "as deep as may be lost by then"
+    assert max(depths) == 2
 
 
 def test_everybody_forgets_a_request_that_ended() -> None:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import math
-import operator
 import random
 
 import pytest
 
 from helix.spec_decode.costs import Load, PassCosts
-from helix.spec_decode.depth import GUARD_PAUSE, GUARD_WINDOW, Candidate, Guard, Prices, behind, plan
+from helix.spec_decode.depth import GUARD_PAUSE, GUARD_WINDOW, Candidate, Guard, plan, survival
 
 
-def survival(probabilities: list[float]) -> list[float]:
-    return list(itertools.accumulate(probabilities, operator.mul))
-
-
-def _model(acceptance: float, num_tokens: int, token_s: float, invested_s: float = 0.0) -> Candidate:
+def _model(acceptance: float, num_tokens: int, token_s: float, first_s: float | None = None) -> Candidate:
     return Candidate(
-        survival=survival([acceptance] * num_tokens), context_len=0, token_s=token_s, invested_s=invested_s
+        survival=survival([acceptance] * num_tokens),
+        context_len=0,
+        first_s=token_s if first_s is None else first_s,
+        next_s=token_s,
     )
 
 
@@ -45,33 +42,9 @@ def test_the_depth_of_most_tokens_per_second_is_chosen(
 def test_catching_up_is_part_of_the_price() -> None:
     costs = PassCosts({1: 1.0, 17: 1.0})
     near = plan(costs, [_model(0.6, 8, 0.1)], load=Load(1), num_tokens=1)
-    far = plan(costs, [_model(0.6, 8, 0.1, invested_s=3.0)], load=Load(1), num_tokens=1)
+    far = plan(costs, [_model(0.6, 8, 0.1, first_s=3.0)], load=Load(1), num_tokens=1)
     assert near.depths[0] > 0
     assert far.depths == [0]
-
-
-@pytest.mark.parametrize("limit_s", [0.0, 0.5, 1.0, 2.5, math.inf])
-def test_no_plan_adds_more_to_a_step_than_it_may(limit_s: float) -> None:
-    """Nor does one candidate more than its own limit; what is invested does not count."""
-    costs = PassCosts({1: 1.0, 17: 9.0})
-    alone = plan(costs, [_model(1.0, 16, 0.125, 0.3)], load=Load(1), num_tokens=1, limit_s=limit_s).depths[0]
-    assert alone == min(16, int(min(limit_s, 99) / 0.625))
-    candidates = [Candidate(survival=survival([p] * 8), context_len=0) for p in (0.99, 0.98)]
-    own = plan(costs, candidates, load=Load(2), num_tokens=2, limits_s=[limit_s, 1.0]).depths
-    assert own == [min(8, int(min(limit_s, 99) / 0.5)), 2]
-
-
-def test_a_model_may_not_go_deeper_than_what_may_be_lost() -> None:
-    costs = PassCosts({1: 1.0, 17: 9.0})
-    planned = plan(costs, [_model(0.99, 3, 0.1)], load=Load(1), num_tokens=1)
-    assert planned.depths == [3]
-    prices = Prices(costs, planned, Load(1), num_drafting=1)
-    assert [prices.affordable(3, 16, draft_s=0.1, limit_s=limit_s) for limit_s in (0.1, 3.05, 99.0)] == [3, 5, 16]
-
-
-def test_a_draft_behind_another_survives_only_if_that_does() -> None:
-    assert behind([], [0.5]) == [0.5]
-    assert behind([0.9, 0.8], [0.5, 0.25]) == pytest.approx([0.9, 0.8, 0.4, 0.2])
 
 
 def test_a_draft_that_is_made_already_costs_no_time() -> None:
