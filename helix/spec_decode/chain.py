@@ -116,7 +116,7 @@ class ProposerChain:
         plain_s = self.costs.seconds(plain_load(scheduled)) * num_tokens / num_catching_up
         drafting = [item.request for item in scheduled if item.max_draft_tokens or item.max_predicted_tokens]
         if drafting and all(map(self.adapts, drafting)):  # what a pinned depth loses is its request's own wish
-            # A pause of the machine is nobody's fault; what asking for drafts took is speculation's, also in a plain step.
+            # A pause of the machine is nobody's fault; what asking for drafts took is speculation's in plain steps too.
             pass_s = min(verifying_s, longest_s) if drafts else plain_s
             speed_up = self.guard.observe(drafting_s + pass_s, plain_s)
             if speed_up is not None:
