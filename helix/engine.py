@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from helix.admission import admit
+from helix.computed_step import ComputedStep, span_of
 from helix.config import EngineConfig
 from helix.decode_step import decode_step
 from helix.errors import HelixError, InvalidRequestError, RequestFailedError
+from helix.generation import Prompt, generation_of, prompt_list
 from helix.kv_cache.block_manager import BlockManager
 from helix.measured_costs import measure_draft, measure_target
-from helix.model.batch import Span
 from helix.model.pooling import caught_hidden_states, pool_prompts
 from helix.outputs import DecodeStep, EngineInfo, FinishReason, Generation, RequestOutput
 from helix.recovery import Recovery, failure_of
 from helix.request import Request
-from helix.sampling.prompt_logprobs import max_prompt_logits, num_prompt_rows, take_prompt_logprobs
+from helix.sampling.prompt_logprobs import max_prompt_logits, take_prompt_logprobs
 from helix.sampling.sampler import Sampler, Verified
 from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest, Scheduler, SchedulerOutput
@@ -37,27 +37,7 @@ from helix.structured.grammar import Grammar
 from helix.text_stream import TextStream
 from helix.worker import Worker, load_worker
 
-Prompt = str | Sequence[int]
-"""A text, or the token ids of one."""
-
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Computed:
-    """What a step computed, before any request has it."""
-
-    drafts: Mapping[str, Draft]
-    results: Mapping[str, Verified]
-    """By the ids of the requests that get tokens."""
-    drafting_s: float
-    verifying_s: float
-    is_paused: bool
-    """Whether speculation was switched off."""
-    num_tokens: int = 0
-    plain_s: float | None = None
-    """What plain decoding would have taken for num_tokens tokens, where costs are known."""
 
 
 class LLMEngine:
@@ -228,14 +208,14 @@ class LLMEngine:
         failures, self._failures = self._failures, []
         return failures
 
-    def _compute(self, step: SchedulerOutput) -> _Computed:
+    def _compute(self, step: SchedulerOutput) -> ComputedStep:
         """Draft, compute and verify; no request is any further until _apply."""
         self.worker.copy_blocks(step.block_copies)
         is_paused = self.proposer.guard.is_off
         started_s = time.perf_counter()
         drafts = self.proposer.propose(step.scheduled)
         drafted_s = time.perf_counter()
-        spans = [_span(item, drafts.get(item.request.request_id)) for item in step.scheduled]
+        spans = [span_of(item, drafts.get(item.request.request_id)) for item in step.scheduled]
         wants_hidden_states = any(item.request.needs_hidden_states for item in step.scheduled)
         with caught_hidden_states(self.worker.target.loaded.module, wanted=wants_hidden_states) as hidden_states:
             logits = self.worker.target.forward(spans)
@@ -244,7 +224,7 @@ class LLMEngine:
         logits = take_prompt_logprobs(logits, step.scheduled, spans, self.tokenizer.vocab_size)
         requests = [item.request for item in step.scheduled if item.catches_up]
         verified = self.sampler.verify(logits, requests, [drafts.get(request.request_id) for request in requests])
-        return _Computed(
+        return ComputedStep(
             drafts=drafts,
             results=dict(zip((request.request_id for request in requests), verified, strict=True)),
             drafting_s=drafted_s - started_s,
@@ -252,7 +232,7 @@ class LLMEngine:
             is_paused=is_paused,
         )
 
-    def _note(self, step: SchedulerOutput, computed: _Computed) -> None:
+    def _note(self, step: SchedulerOutput, computed: ComputedStep) -> None:
         """Learn what the step cost."""
         drafting_s, verifying_s = computed.drafting_s, computed.verifying_s
         computed.num_tokens = sum(len(result.token_ids) for result in computed.results.values())
@@ -270,7 +250,7 @@ class LLMEngine:
             self._stats.draft_depth = num_draft_tokens / len(computed.results)
             self._stats.is_speculation_paused = computed.is_paused
 
-    def _apply(self, item: ScheduledRequest, computed: _Computed) -> RequestOutput | None:
+    def _apply(self, item: ScheduledRequest, computed: ComputedStep) -> RequestOutput | None:
         """Give a request its part of a step; returns None where that brought no tokens."""
         request = item.request
         result = computed.results.get(request.request_id)
@@ -317,7 +297,7 @@ class LLMEngine:
         """
         params = params or self.info.default_sampling_params
         requests = []
-        for prompt in _prompt_list(prompts):
+        for prompt in prompt_list(prompts):
             ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
             requests.append(self.make_request(ids, params))
         texts: dict[str, list[str]] = {request.request_id: [] for request in requests}
@@ -332,7 +312,7 @@ class LLMEngine:
                 for request in requests:
                     self.abort(request.request_id)
                 raise error
-        return [_generation(request, "".join(texts[request.request_id])) for request in requests]
+        return [generation_of(request, "".join(texts[request.request_id])) for request in requests]
 
     def stats(self) -> EngineStats:
         """Return the live counters; one object, updated in place."""
@@ -407,42 +387,3 @@ class LLMEngine:
         if request.finish_reason is not None:
             self._stats.finish_reasons[request.finish_reason] += 1
         self._stats.num_cached_tokens += request.metrics.num_cached_tokens
-
-
-def _span(item: ScheduledRequest, draft: Draft | None) -> Span:
-    """Return the tokens that the target computes for a request: what it is behind, then its drafts."""
-    request = item.request
-    start = request.num_computed_tokens
-    token_ids = request.token_ids[start : start + item.num_tokens]
-    if draft is not None:
-        token_ids += draft.token_ids
-    num_logits = num_prompt_rows(item)
-    if item.catches_up:
-        num_logits += 1 + (len(draft.token_ids) if draft is not None else 0)
-    return Span(request.block_table, start, token_ids, num_logits)
-
-
-def _prompt_list(prompts: Prompt | Sequence[Prompt]) -> list[Prompt]:
-    """Return one prompt as a list of one, and several as they are."""
-    if isinstance(prompts, str):
-        return [prompts]
-    token_ids = [item for item in prompts if isinstance(item, int)]
-    several: list[Prompt] = [item for item in prompts if not isinstance(item, int)]
-    if token_ids and several:
-        raise InvalidRequestError("a list of prompts has token ids beside whole prompts", param="prompt")
-    return [token_ids] if token_ids else several
-
-
-def _generation(request: Request, text: str) -> Generation:
-    assert request.finish_reason is not None
-    return Generation(
-        request_id=request.request_id,
-        prompt_token_ids=tuple(request.prompt_token_ids),
-        text=text,
-        token_ids=tuple(request.output_token_ids),
-        logprobs=tuple(request.output_logprobs) if request.params.logprobs is not None else None,
-        finish_reason=request.finish_reason,
-        stop_reason=request.stop_reason,
-        metrics=request.metrics,
-        prompt_logprobs=tuple(request.prompt_logprobs) if request.params.prompt_logprobs is not None else None,
-    )

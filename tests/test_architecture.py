@@ -72,7 +72,7 @@ HELIX_LAYERS = [
         "helix.spec_decode.mtp",
         "helix.spec_decode.translated_draft",
     ],
-    ["helix.worker", "helix.admission", "helix.measured_costs"],
+    ["helix.worker", "helix.admission", "helix.computed_step", "helix.generation", "helix.measured_costs"],
     ["helix.engine"],
     ["helix.async_engine", "helix.bench"],
     ["helix.__main__"],
