@@ -35,6 +35,7 @@ def test_an_endless_template_ends_its_own_thread_alone() -> None:
         assert all(isinstance(one.exception(), EndlessTemplateError) for one in endless)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it may hit a callback of the collector
 def test_an_error_that_comes_too_late_reaches_nobody() -> None:
     """Rendering ends at about the moment at which the time is up, again and again; what follows must go through."""
     for _ in range(300):
