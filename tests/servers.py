@@ -57,6 +57,7 @@ def running_server(
     thread = threading.Thread(target=runner.run, kwargs={"sockets": [sock]})
     thread.start()
     while not runner.started:
+        assert thread.is_alive(), "the server ended before it had started"
         time.sleep(0.005)
     server = Server(engine, f"http://127.0.0.1:{sock.getsockname()[1]}", runner, next(iter(config.api_key), None))
     try:

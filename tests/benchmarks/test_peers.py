@@ -49,7 +49,7 @@ FAKE = textwrap.dedent("""
             pass
         def generate(self, prompts, max_tokens, mode):
             if mode == "draft":
-                sys.stderr.write("Illegal instruction")
+                print("Illegal instruction", file=sys.stderr, flush=True)
                 os._exit(3)
             tokens = [[sum(prompt)] * (max_tokens + (mode == "surplus")) for prompt in prompts]
             return Answer(token_ids=tokens, first_s=0.5, total_s=2.0, num_later=3)

@@ -21,6 +21,7 @@ from helix import AsyncEngine
 from tests.clients.examples import example
 from tests.servers import Server
 
+pytestmark = pytest.mark.timeout(1200)  # the first one installs them
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "other_clients.txt"
 TARGET = HERE.parents[1] / "helix/demo/target"

