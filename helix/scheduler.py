@@ -46,7 +46,7 @@ class SchedulerOutput:
 
     scheduled: list[ScheduledRequest] = field(default_factory=list)
     block_copies: list[tuple[int, int]] = field(default_factory=list)
-    """(source, destination) blocks to copy in every pool before the step: copy on write."""
+    """(source, destination) blocks to copy in every pool before the step: on write, and to and from host memory."""
 
     @property
     def num_prompt_logits(self) -> int:
@@ -132,6 +132,7 @@ class Scheduler:
         if self.num_preemptions == num_preemptions:  # else the victim would come straight back
             budget = self._schedule_waiting(output, budget, only)
         self._reserve_drafts(output, budget)
+        output.block_copies = self.block_manager.take_copies()
         now = time.monotonic()
         for item in output.scheduled:
             if item.request.metrics.scheduled_s is None:
@@ -232,14 +233,14 @@ class Scheduler:
                     break
             if not request.needs_whole_prompt:
                 num_cached = manager.acquire_prefix(request.block_table, request.token_ids, salt=request.cache_salt)
-            copies: list[tuple[int, int]] | None = []
+            is_writable = True
             if num_cached >= request.num_tokens:
                 # All of it is cached, yet its last token must be computed for the logits: into a copy of that block.
                 num_cached = request.num_tokens - 1
-                copies = manager.make_writable(request.block_table, num_cached, request.num_tokens)
+                is_writable = manager.make_writable(request.block_table, num_cached, request.num_tokens)
             num_tokens = min(request.num_tokens + 1, request.num_prompt_tokens + request.max_tokens)
             num_needed = manager.num_blocks_for(num_tokens) - len(request.block_table)
-            if copies is None or num_needed > manager.num_free_blocks:
+            if not is_writable or num_needed > manager.num_free_blocks:
                 manager.free(request.block_table)
                 break
             num_tokens = min(request.num_tokens - num_cached, limit)
@@ -253,7 +254,6 @@ class Scheduler:
             if request.metrics.scheduled_s is None:
                 request.metrics.num_cached_tokens = num_cached
                 self.waiting.charge(request, request.num_prompt_tokens - num_cached)
-            output.block_copies += copies
             output.scheduled.append(ScheduledRequest(request, num_tokens))
             budget -= num_tokens
         return budget

@@ -19,6 +19,7 @@ HELIX_LAYERS = [
     ["helix.config", "helix.structured.grammar"],
     ["helix.sampling_params", "helix.outputs", "helix.structured.state"],
     ["helix.request", "helix.stats", "helix.generation_config", "helix.output_stream"],
+    ["helix.kv_cache.swap_space"],
     ["helix.kv_cache.block_manager", "helix.text", "helix.waiting_queue", "helix.step_budget", "helix.suspects"],
     ["helix.scheduler", "helix.structured.compiler"],
     ["helix.snapshot", "helix.spec_decode.proposer", "helix.spec_decode.suffix_index"],

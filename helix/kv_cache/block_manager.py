@@ -8,6 +8,8 @@ beginning share blocks, counted by reference and copied before they are written.
     cached     nobody refers to it, its content can still be found: handed out (evicted) when no block is free, LRU
     referenced in one or more block tables; findable or private
 
+With a swap space an evicted block's content is copied to host memory, and copied back when it is asked for.
+
 Source: Kwon et al., arXiv 2309.06180, sections 4.2 to 4.5; the prefix cache extends their shared prompts over time.
 """
 
@@ -19,9 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from helix.errors import ConfigError
-
-PrefixKey = tuple[int | str | None, tuple[int, ...]]
-"""The prefix before a block (its prefix_id; for a first block the salt) and the block's own token ids."""
+from helix.kv_cache.swap_space import PrefixKey, SwapSpace
 
 
 class BlockUse(StrEnum):
@@ -61,7 +61,9 @@ class BlockManager:
         ConfigError: num_blocks or block_size is below 1.
     """
 
-    def __init__(self, num_blocks: int, block_size: int, *, enable_prefix_caching: bool = True) -> None:
+    def __init__(
+        self, num_blocks: int, block_size: int, *, enable_prefix_caching: bool = True, num_swap_blocks: int = 0
+    ) -> None:
         if num_blocks < 1 or block_size < 1:
             raise ConfigError(f"the KV cache needs at least one block of one token, got {num_blocks} x {block_size}")
         self.num_blocks = num_blocks
@@ -76,6 +78,10 @@ class BlockManager:
         self._cached: OrderedDict[int, None] = OrderedDict()  # unreferenced but findable, next to evict first
         self._findable: dict[PrefixKey, int] = {}
         self._num_prefixes = 0
+        self.swap_space = SwapSpace(num_blocks, num_swap_blocks)
+        self.num_swapped_in_blocks = 0
+        """Copied back from host memory since the start."""
+        self._copies: list[tuple[int, int]] = []
 
     @property
     def num_free_blocks(self) -> int:
@@ -154,42 +160,52 @@ class BlockManager:
             self._blocks[block_id].ref_count += 1
         return list(block_table)
 
-    def make_writable(self, block_table: list[int], start: int, end: int) -> list[tuple[int, int]] | None:
+    def take_copies(self) -> list[tuple[int, int]]:
+        """Return the (source, destination) block copies to perform, in this order and before anything is written.
+
+        A source may have been handed out again since. Ids from num_blocks on are blocks of the swap space.
+        """
+        copies, self._copies = self._copies, []
+        return copies
+
+    def make_writable(self, block_table: list[int], start: int, end: int) -> bool:
         """Make sure that writing positions [start, end) changes nobody else's tokens: copy on write.
 
-        Blocks in that range which are shared or findable are replaced in the table by fresh ones. Returns the
-        (source, destination) block copies to perform, in this order and before anything else is written: a source
-        may be handed out again at once. When too few blocks are free, returns None and changes nothing. The caller
-        is expected to recompute the range for both models: no block in it counts as draft computed any more.
+        Blocks in that range which are shared or findable are replaced in the table by fresh ones, into which they are
+        to be copied, see take_copies. When too few blocks are free, returns False and changes nothing. The caller is
+        expected to recompute the range for both models: no block in it counts as draft computed any more.
         """
         indices = range(start // self.block_size, self.num_blocks_for(end)) if start < end else range(0)
         assert not indices or indices[-1] < len(block_table), f"positions [{start}, {end}) are not allocated"
         to_copy = [index for index in indices if not self._is_private(self._blocks[block_table[index]])]
         if len(to_copy) > self.num_free_blocks:
-            return None
-        copies = [(block_table[index], self._hand_out()) for index in to_copy]
-        for index, (source, destination) in zip(to_copy, copies, strict=True):
-            block_table[index] = destination
+            return False
+        for index in to_copy:
+            source, block_table[index] = block_table[index], self._hand_out()
+            self._copies.append((source, block_table[index]))
             self._release(source)
         for index in indices:
             _forget_content(self._blocks[block_table[index]])
-        return copies
+        return True
 
     def acquire_prefix(self, block_table: list[int], token_ids: Sequence[int], *, salt: str | None = None) -> int:
         """Fill an empty block table with the longest run of findable blocks that hold the beginning of token_ids.
 
         Takes a reference on each and returns the number of tokens covered: a multiple of block_size which may reach
         len(token_ids), so a caller that needs the last token's logits passes all but the last token. Only blocks
-        committed under the same salt are found.
+        committed under the same salt are found. What is found in the swap space takes free blocks while there are any.
         """
         assert not block_table, "acquire_prefix needs an empty block table"
         if not self.enable_prefix_caching:
             return 0
         prefix: int | str | None = salt
         for start in range(0, len(token_ids) - self.block_size + 1, self.block_size):
-            block_id = self._findable.get((prefix, tuple(token_ids[start : start + self.block_size])))
+            key = (prefix, tuple(token_ids[start : start + self.block_size]))
+            block_id = self._findable.get(key)
             if block_id is None:
-                break
+                block_id = self._swap_in(key)
+                if block_id is None:
+                    break
             block = self._blocks[block_id]
             if block.ref_count == 0:
                 del self._cached[block_id]
@@ -223,8 +239,13 @@ class BlockManager:
             twin = self._findable.get(key)
             if twin is None:
                 self._findable[key] = block.block_id
-                block.prefix_id = self._num_prefixes
-                self._num_prefixes += 1
+                swapped = self.swap_space.take(key)
+                if swapped is not None:  # what hangs on it stays findable
+                    block.prefix_id = swapped.prefix_id
+                    self.swap_space.give_up(swapped)
+                else:
+                    block.prefix_id = self._num_prefixes
+                    self._num_prefixes += 1
             else:
                 block.prefix_id = self._blocks[twin].prefix_id
             block.key = key
@@ -271,6 +292,7 @@ class BlockManager:
         for key, block_id in self._findable.items():
             assert self._blocks[block_id].key == key, f"block {block_id} is found under a key that is not its own"
         assert self.num_free_blocks + len(+counts) == self.num_blocks, "free and referenced blocks are not all blocks"
+        self.swap_space.check_integrity()
 
     def _is_findable(self, block: Block) -> bool:
         return block.key is not None and self._findable.get(block.key) == block.block_id
@@ -278,13 +300,31 @@ class BlockManager:
     def _is_private(self, block: Block) -> bool:
         return block.ref_count == 1 and not self._is_findable(block)
 
+    def _swap_in(self, key: PrefixKey) -> int | None:
+        """Return a cached block with a content that was in the swap space; None if there is none, or no free block."""
+        swapped = self.swap_space.take(key) if self.num_free_blocks else None
+        if swapped is None:
+            return None
+        block = self._blocks[self._hand_out()]  # what it held is swapped out: elsewhere, as ours is not given up yet
+        self._copies.append((swapped.block_id, block.block_id))
+        self.swap_space.give_up(swapped)
+        self.num_swapped_in_blocks += 1
+        block.key, block.prefix_id, block.is_draft_computed = key, swapped.prefix_id, swapped.is_draft_computed
+        block.ref_count = 0
+        self._findable[key] = block.block_id
+        self._cached[block.block_id] = None
+        return block.block_id
+
     def _hand_out(self) -> int:
         if self._free:
             block = self._blocks[self._free.pop()]
         else:
             block = self._blocks[self._cached.popitem(last=False)[0]]
-            assert block.key is not None, f"block {block.block_id} is cached without a key"
+            assert block.key is not None and block.prefix_id is not None, f"block {block.block_id} is cached, unnamed"
             del self._findable[block.key]
+            kept = self.swap_space.keep(block.key, block.prefix_id, block.is_draft_computed)
+            if kept is not None:
+                self._copies.append((block.block_id, kept))
         _forget_content(block)
         block.ref_count = 1
         return block.block_id

@@ -32,9 +32,11 @@ class Sequence:
 class BlockManagerMachine(RuleBasedStateMachine):
     """Random requests prefill in chunks, speculate, roll back, fork, die; every KV entry read must be the right one."""
 
+    num_swap_blocks = 0
+
     def __init__(self) -> None:
         super().__init__()
-        self.manager = BlockManager(NUM_BLOCKS, BLOCK_SIZE)
+        self.manager = BlockManager(NUM_BLOCKS, BLOCK_SIZE, num_swap_blocks=self.num_swap_blocks)
         self.target_pool: dict[int, Text] = {}
         self.draft_pool: dict[int, Text] = {}
         self.running: list[Sequence] = []
@@ -63,11 +65,10 @@ class BlockManagerMachine(RuleBasedStateMachine):
             assert self.snapshot() == before
             return
         before = self.snapshot()
-        copies = self.manager.make_writable(request.block_table, start, end)
-        if copies is None:
+        if not self.manager.make_writable(request.block_table, start, end):
             assert self.snapshot() == before
             return
-        self.copy(copies)
+        self.copy(self.manager.take_copies())
         text = request.token_ids + drafts
         self.write(self.target_pool, request, text, start, end)
         if data.draw(st.booleans()):  # the draft model catches up, its own guesses included
@@ -118,6 +119,7 @@ class BlockManagerMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_request_reads_its_own_text(self) -> None:
+        self.copy(self.manager.take_copies())
         for request in self.running:
             for position in range(request.num_computed):
                 assert self.target_pool[self.slot(request, position)] == self.text(request, position)
@@ -148,6 +150,16 @@ class BlockManagerMachine(RuleBasedStateMachine):
 
 BlockManagerMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestBlockManagerMachine = BlockManagerMachine.TestCase
+
+
+class SwappingMachine(BlockManagerMachine):
+    """The same with a little host memory."""
+
+    num_swap_blocks = 3
+
+
+SwappingMachine.TestCase.settings = BlockManagerMachine.TestCase.settings
+TestSwappingMachine = SwappingMachine.TestCase
 
 
 def commit_new(manager: BlockManager, token_ids: list[int], *, salt: str | None = None) -> list[int]:
@@ -191,7 +203,8 @@ def test_make_writable_is_all_or_nothing() -> None:
     manager = BlockManager(3, 2)
     block_table = commit_new(manager, [1, 2, 3, 4])
     before = list(block_table)
-    assert manager.make_writable(block_table, 0, 4) is None
+    assert not manager.make_writable(block_table, 0, 4)
+    assert manager.take_copies() == []
     assert block_table == before
     assert manager.num_cached_blocks == 2
     manager.check_integrity([block_table])
@@ -200,7 +213,8 @@ def test_make_writable_is_all_or_nothing() -> None:
 def test_the_last_free_block_can_be_copied_into() -> None:
     manager = BlockManager(2, 2)
     block_table = commit_new(manager, [1, 2])
-    assert manager.make_writable(block_table, 1, 2) == [(0, 1)]
+    assert manager.make_writable(block_table, 1, 2)
+    assert manager.take_copies() == [(0, 1)]
     assert block_table == [1]
 
 
@@ -257,11 +271,12 @@ def test_shared_blocks_are_copied_before_they_are_written() -> None:
     assert manager.allocate(parent, 3)
     child = manager.fork(parent)
     assert child == parent
-    copies = manager.make_writable(child, 3, 4)
-    assert copies == [(parent[1], child[1])]
+    assert manager.make_writable(child, 3, 4)
+    assert manager.take_copies() == [(parent[1], child[1])]
     assert child[0] == parent[0]
     assert child[1] != parent[1]
-    assert manager.make_writable(parent, 3, 4) == []  # the child is gone from it: sole owner
+    assert manager.make_writable(parent, 3, 4)
+    assert manager.take_copies() == [], "the child is gone from it: sole owner"
     manager.check_integrity([parent, child])
 
 
@@ -270,14 +285,16 @@ def test_findable_blocks_are_copied_even_for_their_only_owner() -> None:
     manager = BlockManager(5, 2)
     block_table = commit_new(manager, [1, 2, 3, 4])
     findable = block_table[1]
-    assert manager.make_writable(block_table, 3, 4) == [(findable, block_table[1])]
+    assert manager.make_writable(block_table, 3, 4)
+    assert manager.take_copies() == [(findable, block_table[1])]
     assert acquire(manager, [1, 2, 3, 4])[1] == findable
 
 
 def test_make_writable_of_an_empty_range_does_nothing() -> None:
     manager = BlockManager(2, 2)
     block_table = commit_new(manager, [1, 2])
-    assert manager.make_writable(block_table, 1, 1) == []
+    assert manager.make_writable(block_table, 1, 1)
+    assert manager.take_copies() == []
     assert manager.num_cached_blocks == 1
 
 
@@ -367,7 +384,8 @@ def test_a_private_block_forgets_what_it_held_before_it_is_written_again(announc
     if announce == "truncate":
         manager.truncate(twin, 1)
     else:
-        assert manager.make_writable(twin, 1, 2) == []
+        assert manager.make_writable(twin, 1, 2)
+        assert manager.take_copies() == []
     assert manager.num_draft_computed(twin, 2) == 0
     manager.commit(twin, [1, 9], 2)
     assert acquire(manager, [1, 9]) == twin
