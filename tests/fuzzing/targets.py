@@ -12,7 +12,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -118,11 +118,14 @@ def connections(data: atheris.FuzzedDataProvider) -> None:
     sent = data.ConsumeBytes(600)
     cut = data.ConsumeIntInRange(0, len(sent))
     server = _server()
-    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=20) as sock:
+    answer = b""
+    with (
+        socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=20) as sock,
+        suppress(OSError),  # refused before everything was sent
+    ):
         sock.sendall(sent[:cut])
         sock.sendall(sent[cut:])
         sock.shutdown(socket.SHUT_WR)
-        answer = b""
         while piece := sock.recv(65536):
             answer += piece
     for head in answer.split(b"HTTP/1.1 ")[1:]:
