@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from helix.config import SpeculationMethod
@@ -13,8 +12,8 @@ from helix.request import Request
 from helix.scheduler import ScheduledRequest
 from helix.spec_decode.choice import Choice, ask, results
 from helix.spec_decode.costs import Load, PassCosts, plain_load, verification_load
-from helix.spec_decode.depth import Candidate, Guard, Prices, plan, survival
-from helix.spec_decode.experience import Experience, RequestExperience
+from helix.spec_decode.depth import Candidate, Growth, Guard, Plan, Prices, plan, survival
+from helix.spec_decode.experience import Experiences, RequestExperience
 from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer
 
 logger = logging.getLogger(__name__)
@@ -46,10 +45,11 @@ class ProposerChain:
         self.draft_costs = dict(draft_costs or {})
         self.guard = Guard()
         self._clock = clock
-        self._general = Experience()
-        self._experience: dict[str, RequestExperience] = {}
+        self._experiences = Experiences()
         self._num_drafted_in_a_row = _MAX_STEPS_IN_A_ROW - _FIRST_STEPS_IN_A_ROW
         self._num_plain_in_a_row = 0
+        self._all_adapt = False
+        """Whether all of the last step's requests that might draft choose their depth."""
 
     def adapts(self, request: Request) -> bool:
         """Return whether the depth of a request is chosen step by step."""
@@ -58,37 +58,30 @@ class ProposerChain:
 
     def propose(self, scheduled: Sequence[ScheduledRequest]) -> dict[str, Draft]:
         """Return at most one draft for each request, of one proposer or joined from several."""
-        choices = [
-            Choice(
-                DraftRequest(
-                    request=item.request,
-                    max_draft_tokens=item.max_draft_tokens,
-                    max_predicted_tokens=item.max_predicted_tokens,
-                ),
-                item.request.params.speculation_method or self.method,
-            )
-            for item in scheduled
-            if item.max_draft_tokens or item.max_predicted_tokens
-        ]
-        drafts = self._first([choice for choice in choices if not self.adapts(choice.request)])
-        adaptive = [choice for choice in choices if self.adapts(choice.request)]
+        adaptive: list[ScheduledRequest] = []
+        pinned: list[ScheduledRequest] = []
+        for item in scheduled:
+            if item.max_draft_tokens or item.max_predicted_tokens:
+                (adaptive if self.adapts(item.request) else pinned).append(item)
+        self._all_adapt = bool(adaptive) and not pinned
+        drafts = self._first(self._choices(pinned)) if pinned else {}
         if not adaptive:
             return drafts
         is_plain = self.guard.is_off or self._num_drafted_in_a_row >= _MAX_STEPS_IN_A_ROW
-        best = {} if is_plain else self._best(adaptive, scheduled)
+        best = {} if is_plain else self._best(self._choices(adaptive), scheduled)
         self._num_drafted_in_a_row = self._num_drafted_in_a_row + 1 if best else 0
         self._num_plain_in_a_row = 0 if best else self._num_plain_in_a_row + 1
         return drafts | best
 
     def observe(self, request: Request, draft: Draft | None, num_accepted_tokens: int) -> None:
         """Learn what became of a request's draft in a step that brought it tokens."""
-        experience = self._experience_of(request)
         if draft is None:
-            experience.pass_over()
+            self._experiences.pass_over(request.request_id)
             return
         for part in draft.parts:
-            experience.observe(part, min(num_accepted_tokens, len(part.token_ids)))
-            num_accepted_tokens -= len(part.token_ids)
+            num_tokens = len(part.token_ids)
+            self._experience(request, part.proposer).observe(part, min(num_accepted_tokens, num_tokens))
+            num_accepted_tokens -= num_tokens
             if num_accepted_tokens < 0:
                 break
 
@@ -107,15 +100,17 @@ class ProposerChain:
             Seconds that plain decoding would have taken for as many tokens; None where costs are not known.
         """
         num_catching_up = sum(item.catches_up for item in scheduled)
-        if self.costs is None or not num_catching_up:
+        costs = self.costs
+        if costs is None or not num_catching_up:
             return None
-        load = verification_load(scheduled, drafts)
-        longest_s = _LONGEST_PASS * self.costs.seconds(load)
-        if load.num_rows <= _MAX_ROWS_OBSERVED:
-            self.costs.observe(load, verifying_s)
-        plain_s = self.costs.seconds(plain_load(scheduled)) * num_tokens / num_catching_up
-        drafting = [item.request for item in scheduled if item.max_draft_tokens or item.max_predicted_tokens]
-        if drafting and all(map(self.adapts, drafting)):  # what a pinned depth loses is its request's own wish
+        plain = plain_load(scheduled)
+        load = verification_load(scheduled, drafts) if drafts else plain
+        is_decoding = plain.num_rows == len(scheduled)  # rows of prompts cost something else: few of them get logits
+        longest_s = _LONGEST_PASS * costs.seconds(load)
+        if is_decoding and load.num_rows <= _MAX_ROWS_OBSERVED:
+            costs.observe(load, verifying_s)
+        plain_s = costs.seconds(plain) * num_tokens / num_catching_up
+        if is_decoding and self._all_adapt:  # what a pinned depth loses is its request's own wish
             # A pause of the machine is nobody's fault; what asking for drafts took is speculation's in plain steps too.
             pass_s = min(verifying_s, longest_s) if drafts else plain_s
             speed_up = self.guard.observe(drafting_s + pass_s, plain_s)
@@ -125,12 +120,25 @@ class ProposerChain:
 
     def forget(self, request: Request) -> None:
         """Drop whatever is kept for a request that ended."""
-        self._experience.pop(request.request_id, None)
+        self._experiences.forget(request.request_id)
         for proposer in (*self.copying, *self.models):
             proposer.forget(request)
 
-    def _experience_of(self, request: Request) -> RequestExperience:
-        return self._experience.setdefault(request.request_id, RequestExperience(self._general))
+    def _experience(self, request: Request, proposer: str) -> RequestExperience:
+        return self._experiences.of(request.request_id, proposer)
+
+    def _choices(self, scheduled: Sequence[ScheduledRequest]) -> list[Choice]:
+        return [
+            Choice(
+                DraftRequest(
+                    request=item.request,
+                    max_draft_tokens=item.max_draft_tokens,
+                    max_predicted_tokens=item.max_predicted_tokens,
+                ),
+                item.request.params.speculation_method or self.method,
+            )
+            for item in scheduled
+        ]
 
     def _first(self, choices: Sequence[Choice]) -> dict[str, Draft]:
         """Take the first guess for each request."""
@@ -152,43 +160,45 @@ class ProposerChain:
         for proposer in self.copying:
             ask(proposer, choices)
         load, num_tokens = plain_load(scheduled), sum(item.catches_up for item in scheduled)
-        plan_for = partial(plan, costs, load=load, num_tokens=num_tokens)
-        candidates = []
+        planned = Plan([], 0.0)
+        candidates: list[Candidate] = []
         for choice in choices:
-            candidate, choice.chosen = max(
-                self._candidates(choice, draft_costs), key=lambda pair: plan_for([pair[0]]).tokens_per_s
-            )
-            candidates.append(candidate)
-        planned = plan_for(candidates)
+            promise = 0.0
+            for candidate, source in self._candidates(choice, draft_costs):
+                alone = plan(costs, [candidate], load=load, num_tokens=num_tokens)
+                if alone.tokens_per_s > promise:
+                    planned, promise = alone, alone.tokens_per_s
+                    chosen, choice.chosen = candidate, source
+            candidates.append(chosen)
+        if len(choices) > 1:
+            planned = plan(costs, candidates, load=load, num_tokens=num_tokens)
         for choice, depth in zip(choices, planned.depths, strict=True):
             choice.depth = depth
         for model in self.models:
             drafting = [one for one in choices if one.chosen is model and (one.depth or 0) > one.num_certain_tokens]
             if drafting:
-                self._draft(model, drafting, Prices(costs, planned, load, num_drafting=len(drafting)))
+                self._draft(model, drafting, partial(Prices, costs, planned, load, num_drafting=len(drafting)))
         return results(choices)
 
     def _candidates(
         self, choice: Choice, draft_costs: Mapping[str, PassCosts]
-    ) -> list[tuple[Candidate, Draft | ModelProposer | None]]:
+    ) -> Iterator[tuple[Candidate, Draft | ModelProposer | None]]:
         """Return what a request could have verified, and where it comes from."""
-        request, experience = choice.request, self._experience_of(choice.request)
-        certain = self._certain(choice)
+        request, certain = choice.request, self._certain(choice)
         make = partial(Candidate, context_len=request.num_tokens, num_made=len(certain))
-        candidates: list[tuple[Candidate, Draft | ModelProposer | None]] = [(make(survival=survival(certain)), None)]
+        yield make(survival=survival(certain)), None
         for offer in choice.offers:
-            candidates.append((make(survival=survival(certain + experience.probabilities(offer))), offer))
+            expected = self._experience(request, offer.proposer).probabilities(offer)
+            yield make(survival=survival(certain + expected)), offer
         for model in self.models:
             if choice.allows(model):
-                expected = experience.expected(model.name, choice.asked.max_draft_tokens)
+                expected = self._experience(request, model.name).expected(choice.asked.max_draft_tokens)
                 first_s = next_s = 0.0
                 if (costs := draft_costs.get(model.name)) is not None:
                     next_s = costs.seconds(Load(1))
                     first_s = next_s + self._catch_up_s(model, choice.asked, costs)
                     first_s += next_s * model.num_passes_through_prefix(choice.asked)
-                made = make(survival=survival(certain + expected), first_s=first_s, next_s=next_s)
-                candidates.append((made, model))
-        return candidates
+                yield make(survival=survival(certain + expected), first_s=first_s, next_s=next_s), model
 
     def _catch_up_s(self, model: ModelProposer, asked: DraftRequest, costs: PassCosts) -> float:
         """Return what a first token costs more than another one because the model is behind.
@@ -204,7 +214,7 @@ class ProposerChain:
         num_left = min(request.max_tokens - request.num_output_tokens, request.num_output_tokens + _SHORT_ANSWER)
         return catch_up_s / max(1, num_left // _TOKENS_PER_STEP)
 
-    def _draft(self, model: ModelProposer, choices: Sequence[Choice], prices: Prices) -> None:
+    def _draft(self, model: ModelProposer, choices: Sequence[Choice], price: Callable[..., Prices]) -> None:
         """Let a model draft for those who chose it, each for as long as one more token pays."""
         costs, batch = self.draft_costs.get(model.name), Load(len(choices))
         token_s = expected_s = 0.0
@@ -213,8 +223,15 @@ class ProposerChain:
             behind = max(model.num_tokens_behind(choice.asked) for choice in choices)
             expected_s = costs.seconds(Load(max(behind, len(choices)))) - token_s
             expected_s += token_s * max(model.num_passes_through_prefix(choice.asked) for choice in choices)
+        prices = price(draft_s=token_s / len(choices))
         for choice in choices:
-            choice.asked.goes_on = partial(self._goes_on, choice, model.name, prices, token_s / len(choices))
+            choice.asked.goes_on = Growth(
+                self._experience(choice.request, model.name),
+                prices,
+                planned_depth=choice.depth or 0,
+                certain=self._certain(choice),
+                max_draft_tokens=choice.asked.max_draft_tokens,
+            )
         started_s = self._clock()
         drafts = model.propose([choice.asked for choice in choices])
         elapsed_s = self._clock() - started_s
@@ -224,18 +241,13 @@ class ProposerChain:
             expected_s += token_s * max(len(draft.token_ids) for draft in drafts.values())
             costs.observe(batch, token_s * elapsed_s / expected_s)
 
-    def _goes_on(self, choice: Choice, name: str, prices: Prices, token_s: float, confidence: Sequence[float]) -> bool:
-        """Return whether the next token of a draft is likelier to be accepted than what its time is worth."""
-        experience = self._experience_of(choice.request)
-        drafted = experience.probabilities(Draft([0] * len(confidence), name, confidence=confidence))
-        next_one = experience.expected(name, len(confidence) + 1)[-1]
-        num_beyond = choice.num_certain_tokens + len(confidence) + 1 - (choice.depth or 0)
-        return math.prod((*self._certain(choice), *drafted, next_one)) > prices.of(num_beyond, token_s)
-
     def _certain(self, choice: Choice) -> list[float]:
         """Return how likely each token is that nothing else can follow but it."""
-        experience = self._experience_of(choice.request)
-        return [probability for draft in choice.certain for probability in experience.probabilities(draft)]
+        return [
+            probability
+            for draft in choice.certain
+            for probability in self._experience(choice.request, draft.proposer).probabilities(draft)
+        ]
 
 
 _LONGEST_PASS = 1.5

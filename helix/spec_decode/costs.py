@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from math import log, sqrt
 from typing import NamedTuple
+
+import numpy as np
 
 from helix.scheduler import ScheduledRequest
 from helix.spec_decode.proposer import Draft
@@ -29,19 +31,24 @@ def plain_load(scheduled: Sequence[ScheduledRequest]) -> Load:
 
 def verification_load(scheduled: Sequence[ScheduledRequest], drafts: Mapping[str, Draft]) -> Load:
     """Return the load of a step with its drafts."""
-    load = Load(0)
+    all_rows = context = 0
     for item in scheduled:
-        draft = drafts.get(item.request.request_id)
-        num_rows = item.num_tokens + (len(draft.token_ids) if draft is not None else 0)
-        load = load.plus(num_rows, item.request.num_computed_tokens + item.num_tokens)
-    return load
+        request, num_rows = item.request, item.num_tokens
+        context_len = request.num_computed_tokens + num_rows
+        if drafts and (draft := drafts.get(request.request_id)) is not None:
+            num_rows += len(draft.token_ids)
+        all_rows += num_rows
+        context += num_rows * context_len
+    return Load(all_rows, context)
 
 
 class PassCosts:
     """Seconds per pass by its load.
 
-    Corrections are small steps towards what is seen, so that they find the median: on a shared machine a few steps take
-    many times as long as the rest.
+    A Kalman filter over the logarithms of the costs. What a pass takes longer or shorter than expected is mostly the
+    machine, which got slower or faster for any number of rows, and for the rest a matter of about as many rows. So
+    numbers of rows that have not been seen for long keep their proportion to the others. On a shared machine a few
+    passes take many times as long as the rest, and none takes less than it must: steps up are limited.
     """
 
     def __init__(
@@ -49,53 +56,76 @@ class PassCosts:
         pass_s: Mapping[int, float],  # by number of rows, over a short context; not empty
         context_s: float = 0.0,  # per row and token it attends to
     ) -> None:
-        self._context_s = context_s
+        rows = sorted(pass_s)
         # Fewer rows never cost more; where they seem to, something else ran beside them.
-        self._measured_s = {rows: min(seconds for other, seconds in pass_s.items() if other >= rows) for rows in pass_s}
-        self._observed_s: dict[int, float] = {}
-        self._known = self._merge()
+        seconds = [min(pass_s[other] for other in rows[i:]) for i in range(len(rows))]
+        self.context_s = context_s
+        self._num_rows = np.array(sorted({*rows, *(num for num in _NUM_ROWS if rows[0] < num < rows[-1])}))
+        self._measured_s = np.maximum(np.interp(self._num_rows, rows, seconds), _SHORTEST_S)
+        self._correction = np.zeros(len(self._num_rows))
+        octaves = np.log2(self._num_rows)
+        near = np.exp(-np.abs(octaves[:, None] - octaves) / _NEAR_OCTAVES)
+        self._covariance = _VARIANCE_OF_ALL + _VARIANCE_OF_NEAR * near
+        self._relearnt = _FORGOTTEN * self._covariance
+        self._all_rows = np.arange(rows[-1] + 1)
+        self._table: list[float] = []
+        """Seconds by number of rows from 0 on; empty where it has to be made again."""
+        self._beyond_s = 0.0
+        """Seconds of each row beyond the table."""
 
     def seconds(self, load: Load) -> float:
         """Return the cost of a pass; between known numbers of rows by interpolation, beyond them by the last slope."""
         num_rows, context = load
-        known = self._known
-        above = min(bisect_left(known, (num_rows, 0.0)), len(known) - 1)
-        base_s = known[above][1]
-        if above > 0:
-            (rows, seconds), (more_rows, more_seconds) = known[above - 1], known[above]
-            base_s = seconds + (more_seconds - seconds) / (more_rows - rows) * (num_rows - rows)
-        return base_s + self._context_s * context
+        table = self._table or self._tabulate()
+        if num_rows < len(table):
+            return table[num_rows] + self.context_s * context
+        return table[-1] + self._beyond_s * (num_rows - len(table) + 1) + self.context_s * context
+
+    def of_rows(self, num_rows: int, num_more: int) -> list[float]:
+        """Return the costs of passes of num_rows and up to num_more rows more, without a context."""
+        table = self._table or self._tabulate()
+        while len(table) <= num_rows + num_more:
+            table.append(table[-1] + self._beyond_s)
+        return table[num_rows : num_rows + num_more + 1]
 
     def observe(self, load: Load, seconds: float) -> None:
-        """Correct the cost of passes of so many rows.
-
-        What was only measured before serving keeps its proportion to it: the machine was slower or faster then.
-        """
-        num_rows = load.num_rows
-        known = self.seconds(Load(num_rows))
-        lowest = 1 / _STEP if num_rows in self._observed_s else 1 / _FIRST_STEP
-        factor = min(max(seconds / self.seconds(load), lowest), _STEP)
-        self._observed_s[num_rows] = known * factor
-        self._measured_s = {rows: cost * factor for rows, cost in self._measured_s.items()}
-        self._known = self._merge()
+        """Correct the costs by a pass that was seen."""
+        surprise = log(max(seconds, _SHORTEST_S) / self.seconds(load))
+        place = min(int(self._num_rows.searchsorted(load.num_rows)), len(self._num_rows) - 1)
+        column = self._covariance[place].copy()
+        variance = float(column[place]) + _VARIANCE_OF_PASS
+        deviation = sqrt(variance)
+        column /= deviation
+        self._correction += column * min(surprise / deviation, _MOST_DEVIATIONS)
+        self._covariance *= 1 - _FORGOTTEN
+        self._covariance += self._relearnt
+        self._covariance -= column[:, None] * column
+        self._table = []
 
     def with_free_rows(self) -> PassCosts:
         """Return costs by which any hope of a token is worth a row."""
         return PassCosts({1: self.seconds(Load(1))})
 
-    def _merge(self) -> list[tuple[int, float]]:
-        """Return rows and costs, ascending; a measured one gives way to an observed one or to that of fewer rows."""
-        merged: list[tuple[int, float]] = []
-        lowest = 0.0
-        for rows in sorted(self._measured_s | self._observed_s):
-            cost = self._observed_s.get(rows)
-            if cost is None:
-                cost = max(self._measured_s[rows], lowest)
-            lowest = max(lowest, cost)
-            merged.append((rows, cost))
-        return merged
+    def _tabulate(self) -> list[float]:
+        known = np.maximum.accumulate(self._measured_s * np.exp(self._correction))
+        self._table = np.interp(self._all_rows, self._num_rows, known).tolist()
+        if len(known) > 1:
+            self._beyond_s = float((known[-1] - known[-2]) / (self._num_rows[-1] - self._num_rows[-2]))
+        return self._table
 
 
-_STEP = 1.15
-"""Most that one observation changes a cost; a first one may lower it by _FIRST_STEP."""
-_FIRST_STEP = 8.0
+_NUM_ROWS = (*range(1, 17), 20, 24, 28, 32, 40, 48, 64)
+"""Passes of so many rows have costs of their own, within what was measured."""
+_SHORTEST_S = 1e-9
+_VARIANCE_OF_ALL = 0.25
+"""Of the logarithm of what all passes cost beside what was measured before serving."""
+_VARIANCE_OF_NEAR = 0.02
+"""Of that of some number of rows beside the others."""
+_NEAR_OCTAVES = 2.0
+"""How far numbers of rows are apart whose costs have little in common but the machine."""
+_VARIANCE_OF_PASS = 0.01
+"""Of that of a single pass."""
+_MOST_DEVIATIONS = 2.0
+"""What a pass may seem to have taken longer than expected, in standard deviations."""
+_FORGOTTEN = 0.002
+"""Share of what was learnt that every pass makes uncertain again: machines change within some hundreds."""

@@ -10,15 +10,17 @@ arXiv 2406.14066, with measured costs.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import prod
 from operator import mul
 
 from helix.spec_decode.costs import Load, PassCosts
+from helix.spec_decode.experience import RequestExperience
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Candidate:
     """A draft that one request could have verified, made already or to be made by a model."""
 
@@ -39,7 +41,7 @@ class Candidate:
         return self.first_s + (num_missing - 1) * self.next_s if num_missing > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """Depths and what they are expected to bring."""
 
@@ -60,60 +62,117 @@ def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_t
         load: The pass without drafts, prompt chunks included.
         num_tokens: Tokens that it brings.
     """
-    depths = [0] * len(candidates)
-    drafting_s, expected = 0.0, float(num_tokens)
-    best = Plan(list(depths), expected / costs.seconds(load))
+    if len(candidates) == 1:
+        return _plan_for_one(costs, candidates[0], load, num_tokens)
     likely_first = sorted(
         (-value, place, i) for i, candidate in enumerate(candidates) for place, value in enumerate(candidate.survival)
     )
-    for negative, _, i in likely_first:
+    rows_s = costs.of_rows(load.num_rows, len(likely_first))
+    context_s = load.context * costs.context_s
+    drafting_s, expected = 0.0, float(num_tokens)
+    most = expected - sum(negative for negative, _, _ in likely_first)
+    best, num_best = expected / (rows_s[0] + context_s), 0
+    for num_drafted, (negative, place, i) in enumerate(likely_first, start=1):
         candidate = candidates[i]
-        depths[i] += 1
         expected -= negative
-        load = load.plus(1, candidate.context_len)
-        drafting_s = max(drafting_s, candidate.drafting_s(depths[i]))
-        tokens_per_s = expected / (costs.seconds(load) + drafting_s)
-        if tokens_per_s > best.tokens_per_s:
-            best = Plan(list(depths), tokens_per_s)
-    return best
+        context_s += candidate.context_len * costs.context_s
+        drafting_s = max(drafting_s, candidate.drafting_s(place + 1))
+        step_s = rows_s[num_drafted] + context_s + drafting_s
+        if expected > best * step_s:
+            best, num_best = expected / step_s, num_drafted
+        elif most <= best * step_s:  # not even all tokens that are left would be worth what the step costs by now
+            break
+    depths = [0] * len(candidates)
+    for _, _, i in likely_first[:num_best]:
+        depths[i] += 1
+    return Plan(depths, best)
 
 
-def survival(probabilities: Sequence[float]) -> list[float]:
+def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens: int) -> Plan:
+    """Do the same where no order is to be found."""
+    rows_s = costs.of_rows(load.num_rows, len(candidate.survival))
+    step_s, row_s = load.context * costs.context_s, candidate.context_len * costs.context_s
+    expected = float(num_tokens)
+    best, depth = expected / (rows_s[0] + step_s), 0
+    for place, value in enumerate(candidate.survival):
+        expected += value
+        step_s += row_s
+        if place >= candidate.num_made:
+            step_s += candidate.next_s if place > candidate.num_made else candidate.first_s
+        if expected > best * (rows_s[place + 1] + step_s):
+            best, depth = expected / (rows_s[place + 1] + step_s), place + 1
+    return Plan([depth], best)
+
+
+def survival(probabilities: Iterable[float]) -> list[float]:
     """Return the probability that each token and all before it are accepted."""
     return list(accumulate(probabilities, mul))
 
 
-@dataclass(frozen=True, slots=True)
 class Prices:
-    """How likely a draft token must be accepted for its time not to be better spent, once a plan is made."""
+    """How likely a draft token must be accepted for its time not to be better spent, once a plan is made.
 
-    costs: PassCosts
-    planned: Plan
-    load: Load
-    """The pass without drafts."""
-    num_drafting: int
-    """Requests whose drafts grow together."""
+    Within the planned depth its row costs what planned rows cost on average, beyond it what so many more rows for
+    each of the drafts would add.
+    """
 
-    def of(self, num_beyond: int, draft_s: float) -> float:
-        """Return the price of a token that takes draft_s to draft.
+    def __init__(
+        self,
+        costs: PassCosts,
+        planned: Plan,
+        load: Load,  # the pass without drafts
+        *,
+        num_drafting: int,  # requests whose drafts grow together
+        draft_s: float,  # to draft one token of one of them
+    ) -> None:
+        self._costs = costs
+        self._planned = planned
+        self._num_drafting = num_drafting
+        self._draft_s = draft_s
+        num_rows = sum(planned.depths)
+        self._num_rows = load.num_rows + num_rows
+        self._context_s = load.context // load.num_rows * costs.context_s
+        rows_s = costs.of_rows(load.num_rows, num_rows)
+        self._of_planned = self._of((rows_s[-1] - rows_s[0]) / max(num_rows, 1))
 
-        Within the planned depth (num_beyond below 1) its row costs what planned rows cost on average, beyond it what
-        so many more rows for each of the drafts would add.
-        """
-        seconds = self.costs.seconds
-        num_rows = sum(self.planned.depths)
-        planned = self.load.plus(num_rows, self._context_len)
+    def of(self, num_beyond: int) -> float:
+        """Return the price of a token, that many tokens beyond the planned depth; below 1 it is a planned one."""
         if num_beyond < 1:
-            row_s = (seconds(planned) - seconds(self.load)) / num_rows
-        else:
-            more = planned.plus(num_beyond * self.num_drafting, self._context_len)
-            fewer = planned.plus((num_beyond - 1) * self.num_drafting, self._context_len)
-            row_s = (seconds(more) - seconds(fewer)) / self.num_drafting
-        return self.planned.tokens_per_s * (row_s + draft_s)
+            return self._of_planned
+        num_more = num_beyond * self._num_drafting
+        rows_s = self._costs.of_rows(self._num_rows, num_more)
+        return self._of((rows_s[-1] - rows_s[-1 - self._num_drafting]) / self._num_drafting)
 
-    @property
-    def _context_len(self) -> int:
-        return self.load.context // self.load.num_rows
+    def _of(self, row_s: float) -> float:
+        return self._planned.tokens_per_s * (row_s + self._context_s + self._draft_s)
+
+
+class Growth:
+    """Tells a model that drafts whether the next token is likelier to be accepted than what its time is worth."""
+
+    def __init__(
+        self,
+        experience: RequestExperience,  # with the model
+        prices: Prices,
+        *,
+        planned_depth: int,
+        certain: Sequence[float],  # how likely the tokens before the draft are accepted
+        max_draft_tokens: int,
+    ) -> None:
+        self._experience = experience
+        self._prices = prices
+        self._num_before_beyond = planned_depth - len(certain)
+        self._survival = prod(certain)
+        self._num_seen = 0
+        self._expected = experience.expected(max_draft_tokens)
+
+    def __call__(self, confidence: Sequence[float]) -> bool:
+        """Return it for the token behind those that the model was so sure of."""
+        for one in confidence[self._num_seen :]:
+            self._survival *= self._experience.probability(one)
+        self._num_seen = num_drafted = len(confidence)
+        price = self._prices.of(num_drafted + 1 - self._num_before_beyond)
+        return self._survival * self._expected[num_drafted] > price
 
 
 class Guard:

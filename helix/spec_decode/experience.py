@@ -9,50 +9,61 @@ from bisect import bisect_left
 
 from helix.spec_decode.proposer import Draft
 
-Evidence = tuple[object, ...]
-"""What is known of a token before it is judged: its proposer, and a class of match length, confidence or place."""
-
 
 class Acceptance:
     """The probability that a draft token is accepted when those before it were; learnt, and slowly forgotten."""
 
+    __slots__ = ("_expected", "_num_accepted", "_num_judged", "probability")
+
     def __init__(self, expected: float) -> None:
         self._expected = expected
         self._num_accepted = self._num_judged = 0.0
-
-    @property
-    def probability(self) -> float:
+        self.probability = expected
         """Between 0 and 1."""
-        return (self._expected * _EXPECTED_TRIALS + self._num_accepted) / (_EXPECTED_TRIALS + self._num_judged)
 
     def observe(self, is_accepted: bool) -> None:
         """Count a judged token."""
         self._num_accepted = self._num_accepted * _KEPT_BY_ALL + is_accepted
         self._num_judged = self._num_judged * _KEPT_BY_ALL + 1
+        expected = self._expected * _EXPECTED_TRIALS
+        self.probability = (expected + self._num_accepted) / (_EXPECTED_TRIALS + self._num_judged)
 
 
 class Experience:
-    """Acceptance by evidence, of all requests."""
+    """Acceptance of one proposer's tokens by what is known of them before they are judged, of all requests."""
 
     def __init__(self) -> None:
-        self._kinds: dict[Evidence, Acceptance] = {}
+        self._by_place = [Acceptance(_EXPECTED_OF_MODEL) for _ in range(len(_PLACES) + 1)]
+        self._by_evidence = [Acceptance(expected) for expected in _EXPECTED_BY_EVIDENCE]
+        self._expected: list[float] = []
 
-    def probabilities(self, draft: Draft) -> list[float]:
-        """Return for each token of one proposer's draft how likely it is to be accepted if those before it are."""
-        return [self._of(*_evidence(draft, place)).probability for place in range(len(draft.token_ids))]
+    def probabilities(self, draft: Draft, num_tokens: int | None = None) -> list[float]:
+        """Return for the first tokens of a draft how likely each is to be accepted if those before it are."""
+        if draft.confidence is None and not draft.match_len:
+            return self.expected(len(draft.token_ids))[:num_tokens]
+        kinds = self._by_evidence
+        return [kinds[kind].probability for kind in _evidence(draft, num_tokens)]
 
-    def expected(self, proposer: str, num_tokens: int) -> list[float]:
+    def probability(self, confidence: float) -> float:
+        """Return the same for one token that a model is so sure of."""
+        return self._by_evidence[bisect_left(_CONFIDENCES, confidence) + 1].probability
+
+    def expected(self, num_tokens: int) -> list[float]:
         """Return the same for a draft that a model has not made yet, by place alone."""
-        return [self._of(*_by_place(proposer, place)).probability for place in range(num_tokens)]
+        if len(self._expected) < num_tokens:
+            places = range(max(num_tokens, 16))
+            self._expected = [self._by_place[bisect_left(_PLACES, place)].probability for place in places]
+        return self._expected[:num_tokens]
 
     def observe(self, draft: Draft, num_accepted_tokens: int) -> None:
-        """Count a verified draft of one proposer."""
-        for place in range(min(num_accepted_tokens + 1, len(draft.token_ids))):
-            for evidence, expected in {_evidence(draft, place), _by_place(draft.proposer, place)}:
-                self._of(evidence, expected).observe(place < num_accepted_tokens)
-
-    def _of(self, evidence: Evidence, expected: float) -> Acceptance:
-        return self._kinds.setdefault(evidence, Acceptance(expected))
+        """Count a verified draft."""
+        num_judged = min(num_accepted_tokens + 1, len(draft.token_ids))
+        for place in range(num_judged):
+            self._by_place[bisect_left(_PLACES, place)].observe(place < num_accepted_tokens)
+        self._expected = []
+        if draft.confidence is not None or draft.match_len:
+            for place, kind in enumerate(_evidence(draft, num_judged)):
+                self._by_evidence[kind].observe(place < num_accepted_tokens)
 
 
 class Trust:
@@ -62,15 +73,17 @@ class Trust:
     all, so that a proposer is tried again.
     """
 
+    __slots__ = ("_expected_accepted", "_expected_rejected", "_num_accepted", "_num_rejected", "odds")
+
     def __init__(self) -> None:
         self._num_accepted = self._num_rejected = 0.0
         self._expected_accepted = self._expected_rejected = 0.0
+        self.odds = 1.0
+        """How many times as high the odds of acceptance are for this request."""
 
     def apply(self, probability: float) -> float:
-        """Return for this request what has this probability for all; the odds differ by a factor."""
-        more = (self._num_accepted + _TRIALS) / (self._expected_accepted + _TRIALS)
-        fewer = (self._num_rejected + _TRIALS) / (self._expected_rejected + _TRIALS)
-        return probability * more / (probability * more + (1 - probability) * fewer)
+        """Return for this request what has this probability for all."""
+        return probability * self.odds / (probability * self.odds + 1 - probability)
 
     def observe(self, is_accepted: bool, probability: float) -> None:
         """Count a judged token that had this probability for all."""
@@ -79,10 +92,12 @@ class Trust:
         self._num_rejected += not is_accepted
         self._expected_accepted += probability
         self._expected_rejected += 1 - probability
+        self._weigh()
 
     def pass_over(self) -> None:
         """Forget a little: a step went by without a draft."""
         self._forget(1 - (1 - _KEPT_BY_REQUEST) * _IDLE_SHARE)
+        self._weigh()
 
     def _forget(self, kept: float) -> None:
         self._num_accepted *= kept
@@ -90,56 +105,80 @@ class Trust:
         self._expected_accepted *= kept
         self._expected_rejected *= kept
 
+    def _weigh(self) -> None:
+        more = (self._num_accepted + _TRIALS) / (self._expected_accepted + _TRIALS)
+        fewer = (self._num_rejected + _TRIALS) / (self._expected_rejected + _TRIALS)
+        self.odds = more / fewer
+
 
 class RequestExperience:
-    """What holds for all requests, and how far this one differs."""
+    """What holds for all requests of one proposer, and how far this one differs."""
 
     def __init__(self, general: Experience) -> None:
         self._general = general
-        self._trust: dict[str, Trust] = {}
+        self._trust = Trust()
 
     def probabilities(self, draft: Draft) -> list[float]:
-        """Return for each token of one proposer's draft how likely it is to be accepted if those before it are."""
-        return self._applied(draft.proposer, self._general.probabilities(draft))
+        """Return for each token of a draft how likely it is to be accepted if those before it are."""
+        return self._applied(self._general.probabilities(draft))
 
-    def expected(self, proposer: str, num_tokens: int) -> list[float]:
+    def probability(self, confidence: float) -> float:
+        """Return the same for one token that a model is so sure of."""
+        return self._trust.apply(self._general.probability(confidence))
+
+    def expected(self, num_tokens: int) -> list[float]:
         """Return the same for a draft that a model has not made yet, by place alone."""
-        return self._applied(proposer, self._general.expected(proposer, num_tokens))
+        return self._applied(self._general.expected(num_tokens))
 
     def observe(self, draft: Draft, num_accepted_tokens: int) -> None:
-        """Count a verified draft of one proposer, here and in what holds for all."""
-        trust = self._trust.setdefault(draft.proposer, Trust())
-        judged = self._general.probabilities(draft)[: num_accepted_tokens + 1]
-        for place, probability in enumerate(judged):
-            trust.observe(place < num_accepted_tokens, probability)
+        """Count a verified draft, here and in what holds for all."""
+        for place, probability in enumerate(self._general.probabilities(draft, num_accepted_tokens + 1)):
+            self._trust.observe(place < num_accepted_tokens, probability)
         self._general.observe(draft, num_accepted_tokens)
 
     def pass_over(self) -> None:
-        """Forget a little: a step went by without a draft."""
-        for trust in self._trust.values():
-            trust.pass_over()
+        """Forget a little: a step went by without a draft of anybody's."""
+        self._trust.pass_over()
 
-    def _applied(self, proposer: str, probabilities: list[float]) -> list[float]:
-        trust = self._trust.get(proposer)
-        return probabilities if trust is None else [trust.apply(probability) for probability in probabilities]
-
-
-def _evidence(draft: Draft, place: int) -> tuple[Evidence, float]:
-    """Return what is known of a token of a draft, and what is expected of such tokens at first."""
-    kind: Evidence = (draft.proposer,)
-    expected = None
-    if draft.match_len:
-        index = bisect_left(_MATCHES, draft.match_len + place)
-        kind, expected = (*kind, "match", index), _EXPECTED_BY_MATCH[index]
-    if draft.confidence is not None:
-        confidence = draft.confidence[place]
-        index = bisect_left(_CONFIDENCES, confidence)
-        kind, expected = (*kind, "confidence", index), _EXPECTED_BY_CONFIDENCE[index]
-    return (kind, expected) if expected is not None else _by_place(draft.proposer, place)
+    def _applied(self, probabilities: list[float]) -> list[float]:
+        odds = self._trust.odds
+        return probabilities if odds == 1 else [p * odds / (p * odds + 1 - p) for p in probabilities]
 
 
-def _by_place(proposer: str, place: int) -> tuple[Evidence, float]:
-    return (proposer, "place", bisect_left(_PLACES, place)), _EXPECTED_OF_MODEL
+class Experiences:
+    """What became of the drafts of every proposer, for all requests and for each."""
+
+    def __init__(self) -> None:
+        self._general: dict[str, Experience] = {}
+        self._by_request: dict[str, dict[str, RequestExperience]] = {}
+
+    def of(self, request_id: str, proposer: str) -> RequestExperience:
+        """Return a request's experience with a proposer."""
+        known = self._by_request.setdefault(request_id, {})
+        if (experience := known.get(proposer)) is None:
+            experience = known[proposer] = RequestExperience(self._general.setdefault(proposer, Experience()))
+        return experience
+
+    def pass_over(self, request_id: str) -> None:
+        """Forget a little of a request's own: a step went by without a draft."""
+        for experience in self._by_request.get(request_id, {}).values():
+            experience.pass_over()
+
+    def forget(self, request_id: str) -> None:
+        """Drop what is kept for a request that ended."""
+        self._by_request.pop(request_id, None)
+
+
+def _evidence(draft: Draft, num_tokens: int | None) -> list[int]:
+    """Return what is known of each of the first tokens of a draft, as a number; of 0 nothing is known."""
+    confidence, match_len = draft.confidence, draft.match_len
+    if confidence is None:
+        end = match_len + len(draft.token_ids[:num_tokens])
+        return [_MATCH_KINDS[min(length, _LONG_MATCH)] for length in range(match_len, end)]
+    kinds = [bisect_left(_CONFIDENCES, one) + 1 for one in confidence[:num_tokens]]
+    if not match_len:
+        return kinds
+    return [kind + _MATCH_KINDS[min(length, _LONG_MATCH)] for length, kind in enumerate(kinds, match_len)]
 
 
 _MATCHES = (1, 3, 7, 15)
@@ -149,6 +188,14 @@ _CONFIDENCES = (0.2, 0.4, 0.6, 0.8, 0.9, 0.97, 0.995)
 _EXPECTED_BY_CONFIDENCE = (0.15, 0.3, 0.5, 0.7, 0.85, 0.93, 0.97, 0.99)
 _PLACES = (0, 1, 2, 4, 8)
 _EXPECTED_OF_MODEL = 0.75
+_LONG_MATCH = _MATCHES[-1] + 1
+_MATCH_KINDS = [(bisect_left(_MATCHES, length) + 1) * (len(_CONFIDENCES) + 2) for length in range(_LONG_MATCH + 1)]
+"""By match length, no match left out; the class of confidence, from 1 on, is added where there is one."""
+_EXPECTED_BY_EVIDENCE = [
+    _EXPECTED_BY_CONFIDENCE[kind - 1] if kind else _EXPECTED_BY_MATCH[match - 1] if match else _EXPECTED_OF_MODEL
+    for match in range(len(_MATCHES) + 2)
+    for kind in range(len(_CONFIDENCES) + 2)
+]
 _EXPECTED_TRIALS = 3
 """How many observed tokens weigh as much as what is expected."""
 _TRIALS = 1.5

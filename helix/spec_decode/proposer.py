@@ -62,6 +62,8 @@ class Draft:
 
     def cut(self, num_tokens: int) -> Draft:
         """Return the first tokens of one proposer's draft."""
+        if num_tokens >= len(self.token_ids):
+            return self
         return replace(
             self,
             token_ids=self.token_ids[:num_tokens],

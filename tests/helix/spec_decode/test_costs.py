@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from helix.request import Request
@@ -22,7 +24,7 @@ def test_costs_between_measured_rows_are_interpolated_and_beyond_them_continued(
 
 def test_a_pass_never_gets_cheaper_beyond_what_was_measured() -> None:
     assert _seconds(PassCosts({1: 2.0, 4: 1.0}), 100) == 1.0
-    assert _seconds(PassCosts({1: 1.0, 4: 2.0}), 7) == 3.0
+    assert _seconds(PassCosts({1: 1.0, 4: 2.0}), 7) == pytest.approx(3.0)
     assert _seconds(PassCosts({1: 2.0}), 100) == 2.0
 
 
@@ -48,7 +50,7 @@ def test_a_machine_that_was_busy_before_serving_is_not_taken_for_slow_at_many_ro
     costs = PassCosts({1: 10.0, 6: 12.0})
     for _ in range(60):
         costs.observe(Load(1), 1.0)
-    assert _seconds(costs, 1) == pytest.approx(1.0, rel=0.16)
+    assert _seconds(costs, 1) == pytest.approx(1.0, rel=0.1)
     assert _seconds(costs, 6) == pytest.approx(1.2, rel=0.16)
 
 
@@ -57,8 +59,8 @@ def test_what_was_observed_is_not_moved_by_other_rows() -> None:
     for _ in range(60):
         costs.observe(Load(6), 2.0)
         costs.observe(Load(1), 1.0)
-    assert _seconds(costs, 6) == pytest.approx(2.0, rel=0.16)
-    assert _seconds(costs, 1) == pytest.approx(1.0, rel=0.16)
+    assert _seconds(costs, 6) == pytest.approx(2.0, rel=0.1)
+    assert _seconds(costs, 1) == pytest.approx(1.0, rel=0.1)
 
 
 def test_costs_follow_what_is_seen_and_hardly_a_single_pause() -> None:
@@ -73,7 +75,7 @@ def test_costs_follow_what_is_seen_and_hardly_a_single_pause() -> None:
     assert _seconds(costs, 4) < 7
     for _ in range(50):
         costs.observe(Load(4), 2.0)
-    assert _seconds(costs, 4) == pytest.approx(2.0, rel=0.16)
+    assert _seconds(costs, 4) == pytest.approx(2.0, rel=0.1)
 
 
 def test_the_load_of_a_step_counts_prompt_chunks_and_drafts() -> None:
@@ -83,3 +85,35 @@ def test_the_load_of_a_step_counts_prompt_chunks_and_drafts() -> None:
     scheduled = [ScheduledRequest(decoding, 1, 3), ScheduledRequest(prompt, 8)]
     assert plain_load(scheduled) == Load(9, 1 * 4 + 8 * 8)
     assert verification_load(scheduled, {"a": Draft([5, 6], "ngram")}) == Load(11, 3 * 4 + 8 * 8)
+
+
+def test_whatever_is_seen_costs_are_positive_and_never_fall_with_more_rows() -> None:
+    """Two passes that were seen once, the longer one on a slower machine, would continue to below zero."""
+    rng = random.Random(1)
+    costs = PassCosts({rows: 1 + 0.1 * rows for rows in (*range(1, 17), 24, 32)}, 0.001)
+    for _ in range(400):
+        machine = rng.choice([0.01, 1.0, 100.0])
+        costs.observe(Load(rng.choice([1, 4, 5, 17, 33, 36, 60]), 10), machine * rng.lognormvariate(0, 0.5))
+        seconds = [_seconds(costs, rows) for rows in range(1, 200)]
+        assert 0 < seconds[0] <= seconds[-1]
+        assert seconds == sorted(seconds)
+
+
+def test_a_number_of_rows_not_seen_for_long_follows_the_machine() -> None:
+    """Else drafts would be judged by what they cost on the machine of an hour ago."""
+    costs = PassCosts({1: 1.0, 8: 2.0, 16: 4.0})
+    for speed in (1.0, 3.0, 0.5):
+        for _ in range(100):
+            costs.observe(Load(1), speed)
+        costs.observe(Load(8), 2 * speed)
+    for _ in range(100):
+        costs.observe(Load(1), 2.0)
+    assert _seconds(costs, 8) == pytest.approx(4.0, rel=0.15)
+    assert _seconds(costs, 16) == pytest.approx(8.0, rel=0.15)
+
+
+def test_many_rows_are_asked_for_at_once() -> None:
+    costs = PassCosts({1: 1.0, 4: 4.0, 8: 4.0}, 0.5)
+    assert costs.of_rows(3, 4) == pytest.approx([_seconds(costs, rows) for rows in range(3, 8)])
+    assert costs.of_rows(7, 5) == pytest.approx([_seconds(costs, rows) for rows in range(7, 13)])
+    assert _seconds(costs, 100) == pytest.approx(4.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helix.spec_decode.experience import Acceptance, Experience, RequestExperience, Trust
+from helix.spec_decode.experience import Acceptance, Experience, Experiences, RequestExperience, Trust
 from helix.spec_decode.proposer import Draft
 
 
@@ -44,21 +44,20 @@ def test_trust_in_one_kind_of_guess_holds_for_the_proposers_others() -> None:
     for _ in range(5):
         request.observe(Draft([0], "suffix", match_len=2), 0)
     assert all(after < earlier for after, earlier in zip(request.probabilities(unseen), before, strict=True))
-    assert request.expected("draft", 3) == Experience().expected("draft", 3)
 
 
 def test_tokens_behind_the_first_rejection_are_not_judged() -> None:
     deep, shallow = Experience(), Experience()
     deep.observe(Draft([1] * 9, "draft"), 1)
     shallow.observe(Draft([1] * 2, "draft"), 1)
-    assert deep.expected("draft", 9) == shallow.expected("draft", 9)
+    assert deep.expected(9) == shallow.expected(9)
 
 
 def test_full_acceptance_is_no_rejection() -> None:
     experience = Experience()
-    before = experience.expected("draft", 3)
+    before = experience.expected(3)
     experience.observe(Draft([1, 2, 3], "draft"), 3)
-    assert all(after > expected for after, expected in zip(experience.expected("draft", 3), before, strict=True))
+    assert all(after > expected for after, expected in zip(experience.expected(3), before, strict=True))
 
 
 def test_a_longer_match_promises_more_and_grows_along_the_draft() -> None:
@@ -81,12 +80,30 @@ def test_confidence_promises_what_it_says_until_it_is_judged() -> None:
 
 
 def test_proposers_are_judged_apart() -> None:
-    experience = Experience()
-    before = experience.expected("other", 4)
+    experiences = Experiences()
+    before = experiences.of("a", "other").expected(4)
     for _ in range(20):
-        experience.observe(Draft([0] * 4, "draft"), 0)
-    assert experience.expected("other", 4) == before
-    assert experience.expected("draft", 1)[0] < 0.4
+        experiences.of("a", "draft").observe(Draft([0] * 4, "draft"), 0)
+    assert experiences.of("a", "other").expected(4) == before
+    assert experiences.of("a", "draft").expected(1)[0] < 0.4
+
+
+def test_what_one_request_showed_of_itself_is_forgotten_with_it() -> None:
+    experiences = Experiences()
+    for _ in range(20):
+        experiences.of("a", "draft").observe(Draft([0], "draft"), 0)
+    own, others = experiences.of("a", "draft").expected(1), experiences.of("b", "draft").expected(1)
+    assert own < others
+    experiences.forget("a")
+    assert experiences.of("a", "draft").expected(1) == others
+
+
+def test_a_token_of_a_growing_draft_is_judged_like_one_of_a_draft_that_is_made() -> None:
+    request = RequestExperience(Experience())
+    request.observe(Draft([0] * 3, "draft", confidence=[0.9, 0.5, 0.999]), 1)
+    confidence = [0.1, 0.2, 0.65, 0.97, 1.0]
+    made = request.probabilities(Draft([0] * 5, "draft", confidence=confidence))
+    assert [request.probability(one) for one in confidence] == made
 
 
 def test_a_new_request_starts_with_what_all_of_them_showed_and_learns_for_itself() -> None:
@@ -96,9 +113,9 @@ def test_a_new_request_starts_with_what_all_of_them_showed_and_learns_for_itself
         for _ in range(20):
             one.observe(Draft([0], "draft"), 0)
     newcomer, other = RequestExperience(general), RequestExperience(general)
-    low = newcomer.expected("draft", 1)[0]
+    low = newcomer.expected(1)[0]
     assert low < 0.2
     for _ in range(8):
         newcomer.observe(Draft([0], "draft"), 1)
-    assert newcomer.expected("draft", 1)[0] > 0.6
-    assert other.expected("draft", 1)[0] < newcomer.expected("draft", 1)[0]
+    assert newcomer.expected(1)[0] > 0.6
+    assert other.expected(1)[0] < newcomer.expected(1)[0]
