@@ -1,16 +1,21 @@
 // Attention of packed query rows to keys and values that lie in slots of a paged pool.
 //
-// Every (row, head) is computed alone and in one fixed order over its context: scores, their largest, exponentials and
-// their sum, then the weighted values. Neither the other rows of a batch nor how a context was computed enters, so a
-// verified row has bitwise the attention that plain decoding would have had.
+// A context is cut into chunks of kContextChunk positions. Every (row, head) computes each chunk alone and in one fixed
+// order: scores, their largest, exponentials and their sum, then the weighted values; the chunks are merged in their
+// order. Neither the other rows of a batch nor the threads nor how a context was computed enters, so a verified row has
+// bitwise the attention that plain decoding would have had.
+//
+// Chunks are shared among threads (Flash-Decoding), and rows of one request stream each key and value once together.
 #pragma once
 
-#include <limits>
-#include <vector>
+#include <memory>
+#include <type_traits>
 
-#include "vectors.h"
+#include "attention_tiles.h"
 
 namespace helix {
+
+constexpr int64_t kContextChunk = 256;
 
 // Rows and heads are strided; the numbers of one head lie side by side.
 struct Heads {
@@ -19,32 +24,54 @@ struct Heads {
   const float* at(int64_t row, int64_t head) const { return data + row * row_stride + head * head_stride; }
 };
 
-HELIX_INLINE float dot(const float* a, const float* b, int64_t size) {
-  Vec sums = {};
-  int64_t d = 0;
-  for (; d + kLanes <= size; d += kLanes) sums += load<Vec>(a + d) * load<Vec>(b + d);
-  float total = sum_lanes(sums);
-  for (; d < size; ++d) total += a[d] * b[d];
-  return total;
-}
+// Rows of one request that follow one another, and the chunks of its context that they see.
+struct RowGroup {
+  int64_t row, num_rows, first_chunk, end_chunk;
+};
 
-// out = sum of weights[j] * values(j), up to Width vectors of d at a time.
-template <int Width, class Values>
-HELIX_INLINE void add_weighted(const float* weights, int64_t num_keys, const Values& values, int64_t d, float scale,
-                               float* out) {
-  Vec sums[Width] = {};
-  for (int64_t j = 0; j < num_keys; ++j) {
-    const float* from = values(j) + d;
-    const Vec weight = broadcast(weights[j]);
-#pragma GCC unroll 8
-    for (int v = 0; v < Width; ++v) sums[v] += weight * load<Vec>(from + v * kLanes);
+// The keys of a chunk that a row sees.
+struct Span {
+  int64_t begin, end;
+};
+
+// Memory of one thread for one group and one chunk.
+struct ChunkScratch {
+  ChunkScratch(int64_t num_rows, int64_t num_queries)
+      : spans(new Span[num_rows]),
+        queries(new const float*[num_queries]),
+        scores(new float[num_queries * kContextChunk]) {}
+
+  std::unique_ptr<Span[]> spans;  // [num_rows]
+  std::unique_ptr<const float*[]> queries;  // [num_queries]
+  std::unique_ptr<float[]> scores;  // [num_queries, kContextChunk]
+  const float *keys[kContextChunk], *values[kContextChunk];
+};
+
+// What some chunks contribute to one query: numbers in a row, of which `values` is padded to whole vectors.
+struct Partial {
+  float* values;
+  int64_t padded_dim;
+
+  static int64_t padded(int64_t dim) { return (dim + kLanes - 1) / kLanes * kLanes; }
+  static int64_t size(int64_t dim) { return padded(dim) + 2; }
+  float& largest() const { return values[padded_dim]; }
+  float& total() const { return values[padded_dim + 1]; }  // of exp(score - largest); 0: nothing was seen
+
+  // Adds a later chunk to this.
+  void merge(const Partial& later) const {
+    if (later.total() == 0.0f) return;
+    if (total() == 0.0f) return (void)std::copy_n(later.values, padded_dim + 2, values);
+    const float most = std::max(largest(), later.largest());
+    const Vec own = exp_of_negative(broadcast(largest() - most));
+    const Vec other = exp_of_negative(broadcast(later.largest() - most));
+    for (int64_t d = 0; d < padded_dim; d += kLanes) {
+      const Vec sum = rounded(load<Vec>(values + d) * own) + load<Vec>(later.values + d) * other;
+      std::memcpy(values + d, &sum, sizeof(Vec));
+    }
+    total() = (rounded(broadcast(total()) * own) + broadcast(later.total()) * other)[0];
+    largest() = most;
   }
-#pragma GCC unroll 8
-  for (int v = 0; v < Width; ++v) {
-    const Vec total = sums[v] * scale;
-    std::memcpy(out + d + v * kLanes, &total, sizeof(Vec));
-  }
-}
+};
 
 struct PagedAttention {
   Heads query;  // [num_rows, num_heads, key_dim]
@@ -68,54 +95,91 @@ struct PagedAttention {
     return first;
   }
 
-  // The query heads of one row that share a KV head. `slots` and `scores` are scratch.
-  void attend(int64_t row, int64_t kv_head, std::vector<int64_t>& slots, std::vector<float>& scores) const {
-    const int64_t first = first_position(row), num_keys = positions[row] + 1 - first;
-    const int64_t padded = (num_keys + kLanes - 1) / kLanes * kLanes;
-    const int64_t* table = block_tables + owners[row] * table_len;
-    slots.resize(num_keys);
-    for (int64_t j = 0; j < num_keys; ++j)
-      slots[j] = table[(first + j) / block_size] * block_size + (first + j) % block_size;
-    scores.resize(share() * padded);
+  int64_t num_keys(int64_t row) const { return positions[row] + 1 - first_position(row); }
 
-    const int64_t head = kv_head * share();
-    for (int64_t j = 0; j < num_keys; ++j) {
-      const float* key = keys + (slots[j] * num_kv_heads + kv_head) * key_dim;
-      for (int64_t h = 0; h < share(); ++h) scores[h * padded + j] = dot(query.at(row, head + h), key, key_dim) * scale;
+  // One chunk of the context for the query heads that share a KV head, row by row; partials lie `stride` apart.
+  void attend(const RowGroup& group, int64_t kv_head, int64_t number, ChunkScratch& scratch, float* partials,
+              int64_t stride) const {
+    const Span all = find_spans(group, number * kContextChunk, scratch);
+    find_slots(group, kv_head, number * kContextChunk, all, scratch);
+    for (int64_t r = 0; r < group.num_rows; ++r)
+      for (int64_t h = 0; h < share(); ++h)
+        scratch.queries[r * share() + h] = query.at(group.row + r, kv_head * share() + h);
+    const int64_t num_queries = group.num_rows * share();
+    const auto request = [&](int64_t j) {
+      prefetch<3>(scratch.keys[j], key_dim);
+      prefetch<2>(scratch.values[j], value_dim);  // they are needed when all scores are there
+    };
+    score_keys(scratch.queries.get(), num_queries, scratch.keys, all.begin, all.end, key_dim, scale, request,
+               scratch.scores.get(), kContextChunk);
+    const int64_t padded_dim = Partial::padded(value_dim);
+    for (int64_t i = 0; i < num_queries; ++i) {
+      const Partial partial{partials + i * stride, padded_dim};
+      const Span span = scratch.spans[i / share()];
+      std::fill_n(partial.values, padded_dim, 0.0f);
+      partial.total() = 0.0f;
+      if (span.begin < span.end)
+        partial.total() =
+            exponentiate(scratch.scores.get() + i * kContextChunk, span.begin, span.end, partial.largest());
     }
-    for (int64_t h = 0; h < share(); ++h) {
-      float* weights = scores.data() + h * padded;
-      std::fill(weights + num_keys, weights + padded, -std::numeric_limits<float>::infinity());
-      const float total = exponentiate(weights, padded);
-      weigh_values(weights, slots, kv_head, 1.0f / total, out + (row * num_heads + head + h) * value_dim);
+    for (int64_t begin = all.begin; begin < all.end; begin += kBlockKeys)
+      weigh_values(scratch, num_queries, {begin, std::min(begin + kBlockKeys, all.end)}, partials, stride);
+  }
+
+  void finish(const Partial& partial, int64_t row, int64_t head) const {
+    float* to = out + (row * num_heads + head) * value_dim;
+    const float scale = 1.0f / partial.total();
+    for (int64_t d = 0; d < value_dim; ++d) to[d] = partial.values[d] * scale;
+  }
+
+ private:
+  // The keys that each row sees, and those that any does.
+  Span find_spans(const RowGroup& group, int64_t start, ChunkScratch& scratch) const {
+    Span all{kContextChunk, 0};
+    for (int64_t r = 0; r < group.num_rows; ++r) {
+      const int64_t row = group.row + r;
+      const Span span{std::clamp<int64_t>(first_position(row) - start, 0, kContextChunk),
+                      std::clamp<int64_t>(positions[row] + 1 - start, 0, kContextChunk)};
+      scratch.spans[r] = span;
+      if (span.begin < span.end) all = {std::min(all.begin, span.begin), std::max(all.end, span.end)};
+    }
+    return all;
+  }
+
+  void find_slots(const RowGroup& group, int64_t kv_head, int64_t start, Span all, ChunkScratch& scratch) const {
+    const int64_t* table = block_tables + owners[group.row] * table_len;
+    for (int64_t j = all.begin; j < all.end; ++j) {
+      const int64_t slot = table[(start + j) / block_size] * block_size + (start + j) % block_size;
+      scratch.keys[j] = keys + (slot * num_kv_heads + kv_head) * key_dim;
+      scratch.values[j] = values + (slot * num_kv_heads + kv_head) * value_dim;
     }
   }
 
-  void weigh_values(const float* weights, const std::vector<int64_t>& slots, int64_t kv_head, float scale,
-                    float* to) const {
-    const int64_t num_keys = slots.size();
-    const auto value = [&](int64_t j) { return values + (slots[j] * num_kv_heads + kv_head) * value_dim; };
-    int64_t d = 0;
-    for (; d + 8 * kLanes <= value_dim; d += 8 * kLanes) add_weighted<8>(weights, num_keys, value, d, scale, to);
-    for (; d + 4 * kLanes <= value_dim; d += 4 * kLanes) add_weighted<4>(weights, num_keys, value, d, scale, to);
-    for (; d + kLanes <= value_dim; d += kLanes) add_weighted<1>(weights, num_keys, value, d, scale, to);
-    for (; d < value_dim; ++d) {
-      float total = 0;
-      for (int64_t j = 0; j < num_keys; ++j) total += weights[j] * value(j)[d];
-      to[d] = total * scale;
+  // A few keys, which stay in the first-level cache for all queries.
+  void weigh_values(const ChunkScratch& scratch, int64_t num_queries, Span keys, float* partials, int64_t stride) const {
+    const auto span_of = [&](int64_t i) {
+      const Span span = scratch.spans[i / share()];
+      return Span{std::max(span.begin, keys.begin), std::min(span.end, keys.end)};
+    };
+    const auto weigh = [&]<int Queries>(int64_t i, Span span, std::integral_constant<int, Queries>) {
+      if (span.begin < span.end)
+        add_weighted<Queries>(scratch.scores.get() + i * kContextChunk, kContextChunk, scratch.values, span.begin,
+                              span.end, value_dim, partials + i * stride, stride);
+    };
+    constexpr std::integral_constant<int, 1> one;
+    constexpr std::integral_constant<int, kTileQueries> tile;
+    int64_t i = 0;
+    for (; i + kTileQueries <= num_queries; i += kTileQueries) {
+      Span common = span_of(i);
+      for (int q = 1; q < kTileQueries; ++q)
+        common = {std::max(common.begin, span_of(i + q).begin), std::min(common.end, span_of(i + q).end)};
+      common.begin = std::min(common.begin, common.end);
+      for (int q = 0; q < kTileQueries; ++q) weigh(i + q, {span_of(i + q).begin, common.begin}, one);
+      weigh(i, common, tile);
+      for (int q = 0; q < kTileQueries; ++q)
+        weigh(i + q, {std::max(span_of(i + q).begin, common.end), span_of(i + q).end}, one);
     }
-  }
-
-  // Replace scores by exp(score - largest) and return their sum. `size` is a multiple of kLanes.
-  static float exponentiate(float* scores, int64_t size) {
-    const float largest = *std::max_element(scores, scores + size);
-    Vec sums = {};
-    for (int64_t j = 0; j < size; j += kLanes) {
-      const Vec weight = exp_of_negative(load<Vec>(scores + j) - largest);
-      sums += weight;
-      std::memcpy(scores + j, &weight, sizeof(Vec));
-    }
-    return sum_lanes(sums);
+    for (; i < num_queries; ++i) weigh(i, span_of(i), one);
   }
 };
 

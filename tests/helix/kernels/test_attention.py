@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -110,6 +112,30 @@ def test_rows_are_bitwise_independent_of_how_a_context_is_cut(
         pieces = Sequence(90, 2, 3, *dims, seed=1)
         parts = [pieces.attend(kernel, at, min(at + size, 90), window, chunk) for at in range(0, 90, size)]
         assert torch.equal(torch.cat(parts), expected), size
+
+
+@pytest.fixture(params=[1, 3])
+def num_threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("window", [None, 400])
+def test_a_long_context_gives_the_same_bits_to_few_rows_and_many_on_any_number_of_threads(
+    kernel: AttentionKernel, num_threads: int, window: int | None
+) -> None:
+    """Several chunks: few rows share them among threads and merge them at the end, many rows merge as they go."""
+    whole = Sequence(900, 2, 12, 64, 64, seed=6)
+    expected = whole.attend(kernel, 0, 900, window)
+    torch.testing.assert_close(expected.double(), whole.reference(window, None), rtol=0, atol=3e-5)
+    for size in (1, 2, 5, 16):
+        rows = [whole.attend(kernel, start, start + size, window) for start in (900 - size, 512, 509)]
+        for start, out in zip((900 - size, 512, 509), rows, strict=True):
+            assert torch.equal(out, expected[start : start + size]), (start, size)
+    torch.set_num_threads(4 - num_threads)
+    assert torch.equal(whole.attend(kernel, 860, 900, window), expected[860:])
 
 
 def test_requests_read_their_own_tables(kernel: AttentionKernel) -> None:
