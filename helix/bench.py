@@ -68,7 +68,7 @@ def bench_arms(engine: LLMEngine) -> list[BenchArm]:
     fixed: list[tuple[SpeculationMethod, tuple[int, ...]]] = [("suffix", (4, 8))]
     if engine.info.draft_model is not None:
         fixed.insert(0, ("draft", (2, 4, 6)))
-    elif engine.info.has_mtp:
+    if engine.info.has_mtp:
         fixed.insert(0, ("mtp", (1, 2, 4)))
     arms = [
         BenchArm(f"{method}, {depth} ahead", depth, method, is_adaptive=False)

@@ -138,8 +138,8 @@ class SpeculativeConfig:
     speculation_method: SpeculationMethod = "auto"
     """Which proposer guesses: draft (a smaller model), mtp (heads that the model's checkpoint brings), suffix (the
     request's text and earlier outputs), ngram (the request's text alone, by its last tokens), grammar (what has no
-    alternative), none, or auto: the best of them, n-grams left to suffix, which finds the same, and heads to a draft
-    model where there is one."""
+    alternative), none, or auto: the best of them by measured costs and past acceptance, n-grams left to suffix, which
+    finds the same; where nothing adapts, the first that guesses, a draft model before heads."""
     suffix_pool_tokens: int = 65536
     """Tokens of finished outputs that the suffix proposer keeps for each of the cache salts used last, at up to 160
     bytes each; 0: none."""

@@ -25,11 +25,10 @@ from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest, Scheduler, SchedulerOutput
 from helix.snapshot import EngineSnapshot, RequestSnapshot
 from helix.spec_decode.chain import ProposerChain
-from helix.spec_decode.costs import PassCosts
 from helix.spec_decode.forced_tokens import ForcedTokensProposer
 from helix.spec_decode.ngram import NgramProposer
 from helix.spec_decode.predicted_output import PredictedOutputProposer
-from helix.spec_decode.proposer import Draft, ModelProposer, Proposer
+from helix.spec_decode.proposer import Draft, Proposer
 from helix.spec_decode.suffix import SuffixProposer
 from helix.stats import EngineStats
 from helix.structured.compiler import GrammarCompiler
@@ -59,9 +58,8 @@ class LLMEngine:
         self._stats = EngineStats(num_blocks=self.worker.target.pool.num_blocks)
         speculates = self.config.speculative.speculation_method != "none"
         self._costs = measure_target(self.worker.target) if speculates else None
-        self._draft_costs = None
-        if speculates and self.worker.drafter is not None:
-            self._draft_costs = measure_draft(self.worker.drafter)
+        drafters = self.worker.drafters if speculates else {}
+        self._draft_costs = {name: measure_draft(runner) for name, runner in drafters.items()}
         self.recovery = Recovery(self.config.scheduler.max_num_batched_tokens)
         self.reset()
 
@@ -84,19 +82,13 @@ class LLMEngine:
             SuffixProposer(pool_tokens=speculative.suffix_pool_tokens),
             NgramProposer(ngram_min=speculative.ngram_min, ngram_max=speculative.ngram_max),
         ]
-        models: list[ModelProposer] = []
-        draft_costs: dict[str, PassCosts] = {}
-        if drafting := self.worker.draft_proposer(self.sampler, self.config):
-            models.append(drafting)
-            if self._draft_costs is not None:
-                draft_costs[drafting.name] = self._draft_costs
         self.proposer = ProposerChain(
             copying,
-            models,
+            self.worker.draft_proposers(self.sampler, self.config),
             method=speculative.speculation_method,
             is_adaptive=speculative.speculation_adaptive,
             costs=self._costs,
-            draft_costs=draft_costs,
+            draft_costs=self._draft_costs,
         )
         self.recovery.suspects.acquit()
         self._streams: dict[str, TextStream] = {}
@@ -332,7 +324,8 @@ class LLMEngine:
         manager, requests = self.block_manager, (*self.scheduler.running, *self.scheduler.waiting)
         draft_block_ids = manager.draft_computed_blocks()
         for request in requests:  # a block that is not full yet is nobody else's
-            draft_block_ids.update(request.block_table[: manager.num_blocks_for(request.num_draft_computed_tokens)])
+            num_tokens = max(request.num_draft_computed_tokens, request.num_mtp_computed_tokens)
+            draft_block_ids.update(request.block_table[: manager.num_blocks_for(num_tokens)])
         return EngineSnapshot(
             num_steps=self._stats.num_steps,
             block_size=manager.block_size,

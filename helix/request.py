@@ -79,7 +79,9 @@ class Request:
         self.num_computed_tokens = 0
         """Tokens whose KV in the target pool is valid."""
         self.num_draft_computed_tokens = 0
-        """Tokens whose KV in the draft pool is valid."""
+        """Tokens whose KV in the draft model's pool is valid."""
+        self.num_mtp_computed_tokens = 0
+        """Tokens whose KV in the pool of the target's heads is valid."""
         self.block_table: list[int] = []
         self.status = RequestStatus.WAITING
         self.finish_reason: FinishReason | None = None

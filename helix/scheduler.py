@@ -152,8 +152,10 @@ class Scheduler:
             request.num_computed_tokens + item.num_tokens + num_accepted_tokens, request.num_tokens
         )
         request.num_draft_computed_tokens = min(request.num_draft_computed_tokens, request.num_computed_tokens)
+        request.num_mtp_computed_tokens = min(request.num_mtp_computed_tokens, request.num_computed_tokens)
         self.block_manager.truncate(request.block_table, request.num_tokens)
-        self.block_manager.mark_draft_computed(request.block_table, request.num_draft_computed_tokens)
+        self.block_manager.mark_draft_computed(request.block_table, request.num_draft_computed_tokens, "draft")
+        self.block_manager.mark_draft_computed(request.block_table, request.num_mtp_computed_tokens, "mtp")
         self.block_manager.commit(
             request.block_table, request.token_ids, request.num_computed_tokens, salt=request.cache_salt
         )
@@ -175,7 +177,7 @@ class Scheduler:
         self.running.remove(request)
         self.block_manager.free(request.block_table)
         request.num_computed_tokens = 0
-        request.num_draft_computed_tokens = 0
+        request.num_draft_computed_tokens = request.num_mtp_computed_tokens = 0
         request.status = RequestStatus.WAITING
         request.metrics.num_preemptions += 1
         self.num_preemptions += 1
@@ -250,7 +252,8 @@ class Scheduler:
             self.running.append(request)
             request.status = RequestStatus.RUNNING
             request.num_computed_tokens = num_cached
-            request.num_draft_computed_tokens = manager.num_draft_computed(request.block_table, num_cached)
+            request.num_draft_computed_tokens = manager.num_draft_computed(request.block_table, num_cached, "draft")
+            request.num_mtp_computed_tokens = manager.num_draft_computed(request.block_table, num_cached, "mtp")
             if request.metrics.scheduled_s is None:
                 request.metrics.num_cached_tokens = num_cached
                 self.waiting.charge(request, request.num_prompt_tokens - num_cached)

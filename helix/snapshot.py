@@ -26,7 +26,7 @@ class RequestSnapshot:
     num_computed_tokens: int
     """Tokens whose KV is valid."""
     num_draft_computed_tokens: int
-    """The same in the draft model's pool."""
+    """The same in the pool of the draft model or of the heads, whichever came further."""
     num_preemptions: int
     block_table: tuple[int, ...]
     num_scheduled_tokens: int = 0
@@ -46,7 +46,7 @@ class RequestSnapshot:
             num_output_tokens=request.num_output_tokens,
             max_tokens=request.max_tokens,
             num_computed_tokens=request.num_computed_tokens,
-            num_draft_computed_tokens=request.num_draft_computed_tokens,
+            num_draft_computed_tokens=max(request.num_draft_computed_tokens, request.num_mtp_computed_tokens),
             num_preemptions=request.metrics.num_preemptions,
             block_table=tuple(request.block_table),
             num_scheduled_tokens=0 if item is None else item.num_tokens,
@@ -64,7 +64,7 @@ class EngineSnapshot:
     block_uses: tuple[BlockUse, ...]
     """Of every block, in the order of their ids."""
     draft_block_ids: frozenset[int]
-    """Of those, the blocks in which the pool of the draft model, or of the heads that draft, holds tokens as well: both
-    pools have the same block tables."""
+    """Of those, the blocks in which the pool of the draft model or that of the heads holds tokens as well: all pools
+    have the same block tables."""
     requests: tuple[RequestSnapshot, ...]
     """Running ones in their order of arrival, then waiting ones."""

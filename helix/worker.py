@@ -1,4 +1,4 @@
-"""Everything an engine runs on a device: target, draft or heads, their KV pools and the tokenizer."""
+"""Everything an engine runs on a device: target, draft, heads, their KV pools and the tokenizer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from helix.text.translation import Translation
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """The loaded parts; a target and its heads, or a draft of one vocabulary, share block ids, each in its own pool."""
+    """The loaded parts; a target, its heads and a draft of its vocabulary share block ids, each in its own pool."""
 
     name: str
     tokenizer: Tokenizer
@@ -44,7 +44,7 @@ class Worker:
     """Between the target's tokens and those of a draft of another vocabulary, whose blocks are its own."""
     draft_remark: str = ""
     mtp: MTPRunner | None = None
-    """The target's heads, where they and no draft model shall guess."""
+    """The target's heads, where they may guess."""
     default_sampling_params: SamplingParams = field(default_factory=SamplingParams)
 
     def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
@@ -58,25 +58,28 @@ class Worker:
             self.target.hidden_states.copy_blocks(copies)
 
     @property
-    def drafter(self) -> ModelRunner | MTPRunner | None:
-        """What drafts besides copying, if anything does."""
-        return self.draft or self.mtp
+    def drafters(self) -> dict[str, ModelRunner | MTPRunner]:
+        """What drafts besides copying, by the name of its proposer."""
+        runners = {DraftModelProposer.name: self.draft, MTPProposer.name: self.mtp}
+        return {name: runner for name, runner in runners.items() if runner is not None}
 
-    def draft_proposer(self, sampler: Sampler, config: EngineConfig) -> ModelProposer | None:
-        """Return the proposer that runs the draft model or the heads, if there are any."""
+    def draft_proposers(self, sampler: Sampler, config: EngineConfig) -> list[ModelProposer]:
+        """Return the proposers that run the draft model and the heads, as far as there are any, in this order."""
         budget = config.scheduler.max_num_batched_tokens
+        proposers: list[ModelProposer] = []
+        if self.draft is not None and self.translation is None:
+            proposers.append(DraftModelProposer(self.draft, sampler, max_num_batched_tokens=budget))
+        elif self.draft is not None and self.translation is not None:
+            translated = TranslatedDraftProposer(
+                self.draft,
+                self.translation,
+                max_num_batched_tokens=budget,
+                enable_prefix_caching=config.cache.enable_prefix_caching,
+            )
+            proposers.append(translated)
         if self.mtp is not None:
-            return MTPProposer(self.mtp, sampler, max_num_batched_tokens=budget)
-        if self.draft is None:
-            return None
-        if self.translation is None:
-            return DraftModelProposer(self.draft, sampler, max_num_batched_tokens=budget)
-        return TranslatedDraftProposer(
-            self.draft,
-            self.translation,
-            max_num_batched_tokens=budget,
-            enable_prefix_caching=config.cache.enable_prefix_caching,
-        )
+            proposers.append(MTPProposer(self.mtp, sampler, max_num_batched_tokens=budget))
+        return proposers
 
     def info(self, config: EngineConfig) -> EngineInfo:
         """Describe what runs, for people and for the API."""
@@ -116,13 +119,13 @@ class Worker:
 
     @property
     def _num_cache_bytes(self) -> int:
-        drafter, states = self.drafter, self.target.hidden_states
-        num_bytes = self.target.pool.num_bytes + (0 if drafter is None else drafter.pool.num_bytes)
+        states = self.target.hidden_states
+        num_bytes = sum(runner.pool.num_bytes for runner in (self.target, *self.drafters.values()))
         return num_bytes + (0 if states is None else states.num_bytes)
 
 
 def load_worker(config: EngineConfig) -> Worker:
-    """Load target, draft or heads, and tokenizer, check them against each other, and allocate the pools.
+    """Load target, draft, heads and tokenizer, check them against each other, and allocate the pools.
 
     Raises:
         ConfigError, ModelLoadError: They cannot be loaded, do not fit together, or do not fit the memory.
@@ -139,7 +142,7 @@ def load_worker(config: EngineConfig) -> Worker:
             target = load_model(config.model, bar)
         draft = LoadedDraft() if wanted is None else load_draft(wanted, config, tokenizer, target, bar)
         mtp = LoadedMTP()
-        if config.speculative.speculation_method in ("auto", "mtp") and draft.model is None:
+        if config.speculative.speculation_method in ("auto", "mtp"):
             mtp = load_mtp(config.model, target)
             if config.speculative.speculation_method == "mtp" and mtp.module is None:
                 raise ConfigError(f"speculation_method mtp needs heads: {mtp.remark}")
@@ -157,7 +160,7 @@ def build_worker(
     translation: Translation | None = None,
     mtp: LoadedMTP | None = None,
 ) -> Worker:
-    """Test loaded models, size and allocate their pools; there are heads or a draft, not both."""
+    """Test loaded models, size and allocate their pools."""
     if tokenizer.vocab_size > target.vocab_size:
         raise ModelLoadError(
             f"the tokenizer of {target.name} has {tokenizer.vocab_size} ids, its model only {target.vocab_size}"

@@ -24,10 +24,11 @@ def loading_line(config: ServerConfig, *, model: str, port: int) -> str:
 
 
 def _draft_model(info: EngineInfo) -> str:
-    if info.has_mtp:
-        return "none, but the model's own heads"
     remarks = [remark for remark in (_weights(info.draft_quantization), info.draft_remark) if remark]
-    return (info.draft_model or "none") + (f" ({', '.join(remarks)})" if remarks else "")
+    draft = (info.draft_model or "none") + (f" ({', '.join(remarks)})" if remarks else "")
+    if not info.has_mtp:
+        return draft
+    return f"{draft}, {'but' if info.draft_model is None else 'and'} the model's own heads"
 
 
 def _weights(quantization: str) -> str:

@@ -97,6 +97,7 @@ def check_integrity(engine: LLMEngine) -> None:
     for request in scheduler.running:
         assert 0 <= request.num_computed_tokens < request.num_tokens
         assert request.num_draft_computed_tokens <= request.num_computed_tokens
+        assert request.num_mtp_computed_tokens <= request.num_computed_tokens
     engine.block_manager.check_integrity(request.block_table for request in (*scheduler.running, *scheduler.waiting))
 
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from helix.errors import ConfigError
-from helix.kv_cache.swap_space import PrefixKey, SwapSpace
+from helix.kv_cache.swap_space import DraftPool, PrefixKey, SwapSpace
 
 
 class BlockUse(StrEnum):
@@ -47,8 +47,8 @@ class Block:
     """What it holds; None until every slot holds a committed token."""
     prefix_id: int | None = None
     """Names the text from the first token to the end of this block; never given to another text."""
-    is_draft_computed: bool = False
-    """Whether the draft model's KV of all its tokens is valid as well."""
+    draft_pools: set[DraftPool] = field(default_factory=set)
+    """Where the KV of all its tokens is valid as well."""
 
 
 class BlockManager:
@@ -112,8 +112,8 @@ class BlockManager:
         ]
 
     def draft_computed_blocks(self) -> set[int]:
-        """Return the blocks of which the draft model's KV is valid to the end, in a block table or not."""
-        return {block.block_id for block in self._blocks if block.is_draft_computed}
+        """Return the blocks of which a draft's KV is valid to the end, in a block table or not."""
+        return {block.block_id for block in self._blocks if block.draft_pools}
 
     def num_blocks_for(self, num_tokens: int) -> int:
         """Return how many blocks cover num_tokens tokens."""
@@ -173,7 +173,7 @@ class BlockManager:
 
         Blocks in that range which are shared or findable are replaced in the table by fresh ones, into which they are
         to be copied, see take_copies. When too few blocks are free, returns False and changes nothing. The caller is
-        expected to recompute the range for both models: no block in it counts as draft computed any more.
+        expected to recompute the range in all pools: no block in it counts as draft computed any more.
         """
         indices = range(start // self.block_size, self.num_blocks_for(end)) if start < end else range(0)
         assert not indices or indices[-1] < len(block_table), f"positions [{start}, {end}) are not allocated"
@@ -251,18 +251,18 @@ class BlockManager:
             block.key = key
             prefix = block.prefix_id
 
-    def mark_draft_computed(self, block_table: Sequence[int], num_tokens: int) -> None:
-        """Note that the draft model's KV is valid for the first num_tokens tokens, all of them committed.
+    def mark_draft_computed(self, block_table: Sequence[int], num_tokens: int, pool: DraftPool = "draft") -> None:
+        """Note that the KV in a draft's pool is valid for the first num_tokens tokens, all of them committed.
 
         Only blocks that are full below num_tokens are marked. A mark lasts until the block is handed out anew.
         """
         for block_id in block_table[: num_tokens // self.block_size]:
-            self._blocks[block_id].is_draft_computed = True
+            self._blocks[block_id].draft_pools.add(pool)
 
-    def num_draft_computed(self, block_table: Sequence[int], num_tokens: int) -> int:
-        """Return how many of the first num_tokens tokens have valid draft KV without a gap; whole blocks only."""
+    def num_draft_computed(self, block_table: Sequence[int], num_tokens: int, pool: DraftPool = "draft") -> int:
+        """Return how many of the first num_tokens tokens have valid KV there without a gap; whole blocks only."""
         for index, block_id in enumerate(block_table[: num_tokens // self.block_size]):
-            if not self._blocks[block_id].is_draft_computed:
+            if pool not in self._blocks[block_id].draft_pools:
                 return index * self.block_size
         return min(len(block_table), num_tokens // self.block_size) * self.block_size
 
@@ -309,7 +309,7 @@ class BlockManager:
         self._copies.append((swapped.block_id, block.block_id))
         self.swap_space.give_up(swapped)
         self.num_swapped_in_blocks += 1
-        block.key, block.prefix_id, block.is_draft_computed = key, swapped.prefix_id, swapped.is_draft_computed
+        block.key, block.prefix_id, block.draft_pools = key, swapped.prefix_id, set(swapped.draft_pools)
         block.ref_count = 0
         self._findable[key] = block.block_id
         self._cached[block.block_id] = None
@@ -322,7 +322,7 @@ class BlockManager:
             block = self._blocks[self._cached.popitem(last=False)[0]]
             assert block.key is not None and block.prefix_id is not None, f"block {block.block_id} is cached, unnamed"
             del self._findable[block.key]
-            kept = self.swap_space.keep(block.key, block.prefix_id, block.is_draft_computed)
+            kept = self.swap_space.keep(block.key, block.prefix_id, block.draft_pools)
             if kept is not None:
                 self._copies.append((block.block_id, kept))
         _forget_content(block)
@@ -345,4 +345,4 @@ class BlockManager:
 def _forget_content(block: Block) -> None:
     block.key = None
     block.prefix_id = None
-    block.is_draft_computed = False
+    block.draft_pools.clear()

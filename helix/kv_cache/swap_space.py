@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Set
 from dataclasses import dataclass
+from typing import Literal
 
 PrefixKey = tuple[int | str | None, tuple[int, ...]]
 """The prefix before a block (its prefix_id; for a first block the salt) and the block's own token ids."""
+DraftPool = Literal["draft", "mtp"]
+"""A pool beside the target's that has the same block ids: that of the draft model, or of the target's heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +20,8 @@ class SwappedBlock:
     block_id: int
     prefix_id: int
     """Names the text from the first token to the end of this block."""
-    is_draft_computed: bool
-    """Whether the draft model's KV of all its tokens is valid as well."""
+    draft_pools: frozenset[DraftPool]
+    """Where the KV of all its tokens is valid as well."""
 
 
 class SwapSpace:
@@ -39,7 +43,7 @@ class SwapSpace:
         """Blocks that hold something."""
         return len(self._kept)
 
-    def keep(self, key: PrefixKey, prefix_id: int, is_draft_computed: bool) -> int | None:
+    def keep(self, key: PrefixKey, prefix_id: int, draft_pools: Set[DraftPool]) -> int | None:
         """Return the host block into which an evicted block is to be copied; None where there is none."""
         known = self._kept.pop(key, None)
         if known is not None:
@@ -50,7 +54,7 @@ class SwapSpace:
             block_id = self._kept.popitem(last=False)[1].block_id
         else:
             return None
-        self._kept[key] = SwappedBlock(block_id, prefix_id, is_draft_computed)
+        self._kept[key] = SwappedBlock(block_id, prefix_id, frozenset(draft_pools))
         return block_id
 
     def take(self, key: PrefixKey) -> SwappedBlock | None:

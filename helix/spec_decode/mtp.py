@@ -18,7 +18,7 @@ from helix.spec_decode.proposer import DraftRequest, Drafts
 class MTPProposer:
     """Drafts token after token with a head, batched over requests.
 
-    Tokens [num_draft_computed_tokens, num_tokens) are computed first, in one pass, with the target's hidden states:
+    Tokens [num_mtp_computed_tokens, num_tokens) are computed first, in one pass, with the target's hidden states:
     those it accepted since the last draft, or whatever a prefix hit or steps without drafts left behind. Behind them
     each pass reads the head's own output in place of a hidden state the target has not computed, so what it writes
     there is computed again once the target has been there.
@@ -33,7 +33,7 @@ class MTPProposer:
 
     def num_tokens_behind(self, asked: DraftRequest) -> int:
         """Return how many tokens the first pass computes for a request."""
-        return asked.request.num_tokens - asked.request.num_draft_computed_tokens
+        return asked.request.num_tokens - asked.request.num_mtp_computed_tokens
 
     def num_passes_through_prefix(self, asked: DraftRequest) -> int:
         """Return one for each token: every one needs what the head found at the one before."""
@@ -42,7 +42,7 @@ class MTPProposer:
     def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
         """Catch up with each request's tokens and draft for those that have caught up.
 
-        Changes num_draft_computed_tokens of the requests; it counts no token of a draft.
+        Changes num_mtp_computed_tokens of the requests; it counts no token of a draft.
         """
         drafting, spans = self._behind(asked)
         if not spans:
@@ -72,14 +72,14 @@ class MTPProposer:
         spans: list[Span] = []
         for item in asked:
             request = item.request
-            start = request.num_draft_computed_tokens
+            start = request.num_mtp_computed_tokens
             # A request whose prompt is being computed again has states only as far as that has come.
             end = min(request.num_tokens, request.num_computed_tokens + 1, start + budget)
             if end <= start:
                 continue
             is_complete = end == request.num_tokens
             spans.append(Span(request.block_table, start, request.token_ids[start:end], int(is_complete)))
-            request.num_draft_computed_tokens = end
+            request.num_mtp_computed_tokens = end
             budget -= end - start
             if is_complete:
                 drafting.append(item)

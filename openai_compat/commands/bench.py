@@ -156,7 +156,8 @@ def _measure(config: EngineConfig, prompts: Sequence[str], max_tokens: int) -> O
     with tqdm(total=len(arms) * len(prompts), desc="measuring", unit="answer", leave=False) as bar:
         results = run_bench(engine, token_ids, max_tokens=max_tokens, arms=arms, on_answer=bar.update)
     info = engine.info
-    draft = "its own heads" if info.has_mtp else info.draft_model or "no draft model"
+    drafts = [*filter(None, [info.draft_model]), *(["its own heads"] if info.has_mtp else [])]
+    draft = " and ".join(drafts) or "no draft model"
     title = f"{info.model} with {draft} on {info.device}, {info.dtype}: {len(prompts)} answers of {max_tokens} tokens"
     return Outcome(config, title, results)
 

@@ -20,7 +20,7 @@ class RequestState(Struct, kw_only=True):
     num_computed_tokens: int
     """Tokens whose keys and values are in its blocks."""
     num_draft_computed_tokens: int
-    """The same for the draft model."""
+    """The same for the draft model or the heads, whichever came further."""
     num_preemptions: int
     num_scheduled_tokens: int
     """What the last step computed of it."""
@@ -52,6 +52,6 @@ class EngineState(Struct, kw_only=True):
     blocks: list[tuple[str, int]]
     """Runs of blocks of one use (free, cached, private or shared), in the order of their ids: use and length."""
     draft_blocks: list[tuple[bool, int]]
-    """The same blocks in runs by whether the draft model's pool holds tokens in them as well."""
+    """The same blocks in runs by whether the pool of the draft model or of the heads holds tokens in them."""
     requests: list[RequestState]
     """Those of the key that asks: running ones in their order of arrival, then waiting ones."""

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from helix.config import CacheConfig, EngineConfig, SpeculativeConfig
+from helix.config import CacheConfig, EngineConfig, SpeculationMethod, SpeculativeConfig
 from helix.engine import LLMEngine
 from helix.model.batch import Span
 from helix.sampling_params import SamplingParams
+from helix.spec_decode.costs import Load, PassCosts
 from tests.engines import VOCAB_SIZE, check_integrity, complete, make_engine, run
 from tests.models import knowing_mtp, random_mtp, repeating_llama, tiny_llama
 
@@ -122,7 +123,7 @@ def test_after_every_step_the_heads_kv_is_that_of_the_tokens_and_the_targets_sta
             engine.step()
             check_integrity(engine)
             for request in engine.scheduler.running:
-                num_tokens, whole = request.num_draft_computed_tokens, expected[requests.index(request)]
+                num_tokens, whole = request.num_mtp_computed_tokens, expected[requests.index(request)]
                 slots = [request.block_table[p // 4] * 4 + p % 4 for p in range(num_tokens)]
                 assert engine.worker.mtp is not None
                 assert torch.allclose(engine.worker.mtp.pool.keys[0][slots], whole[:num_tokens], atol=1e-4)
@@ -142,6 +143,74 @@ def _kv_of_whole_texts(pair: str, prompts: list[list[int]], params: list[Samplin
         engine.worker.mtp.forward([Span(table, 0, text, 0)])
         keys.append(engine.worker.mtp.pool.keys[0][: len(text)].clone())
     return keys
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+@pytest.mark.parametrize("is_adaptive", [False, True])
+def test_heads_and_a_draft_model_in_one_batch_change_no_token_and_are_counted_apart(
+    parameter: str, is_adaptive: bool
+) -> None:
+    """In a pool so small that requests are preempted, and again with prefixes that only one of the two has computed."""
+    params = _seeded(**PARAMETERS[parameter], ignore_eos=True)
+    plain = run(make_engine(TARGET, speculation_depth=0), _prompts(), params)
+    engine = _with_both(num_blocks=26, speculation_adaptive=is_adaptive)
+    methods: list[SpeculationMethod | None] = ["draft", "mtp", None, "suffix", "mtp", "draft", None]
+    for turn in range(4):
+        mixed = [replace(one, speculation_method=methods[turn + i]) for i, one in enumerate(params)]
+        assert run(engine, _prompts(), mixed) == plain
+    stats = engine.stats()
+    assert stats.num_preemptions and engine.block_manager.num_prefix_hit_tokens
+    if not is_adaptive:  # else what pays is up to the clock
+        assert {"draft", "mtp"} <= set(stats.spec.by_proposer)
+
+
+@pytest.mark.parametrize("method", ["draft", "mtp"])
+def test_where_heads_and_a_draft_model_are_loaded_a_request_gets_the_one_that_it_names(method: Any) -> None:
+    engine = _with_both(speculation_adaptive=True)
+    params = [replace(one, speculation_method=method, speculation_adaptive=False) for one in _seeded()]
+    run(engine, _prompts(), params)
+    assert set(engine.stats().spec.by_proposer) == {method}
+
+
+def test_a_request_may_change_between_heads_and_draft_model_and_both_still_know_its_text() -> None:
+    """Both know what the target says next, so that one guess that misses shows KV of other tokens than the text's."""
+    params = replace(_seeded()[0], temperature=0, ignore_eos=True, max_tokens=60)
+    engine = make_engine(REPEATING, REPEATING, mtp=knowing_mtp(REPEATING), num_blocks=64)
+    request = engine.make_request(_prompts()[1], params)
+    engine.add_request(request)
+    methods = random.Random(0)
+    while engine.has_requests:
+        request.params = replace(params, speculation_method=methods.choice(["draft", "mtp", "none"]))
+        engine.step()
+        check_integrity(engine)
+    by_proposer = request.metrics.spec.by_proposer
+    assert set(by_proposer) == {"draft", "mtp"}
+    for stats in by_proposer.values():
+        assert stats.num_accepted_tokens == stats.num_draft_tokens > 5
+
+
+def test_adaptive_requests_choose_the_one_that_is_right_though_it_costs_more() -> None:
+    """The draft model knows the target's mind and a random head never does."""
+    engine = _with_both(speculation_adaptive=True, speculation_method="auto", num_blocks=512)
+    assert engine.proposer.costs is not None and set(engine.proposer.draft_costs) == {"draft", "mtp"}
+    engine.proposer.costs = _SettledCosts({1: 1.0, 32: 1.1})
+    engine.proposer.draft_costs = {"draft": _SettledCosts({1: 0.1}), "mtp": _SettledCosts({1: 0.05})}
+    params = [replace(one, max_tokens=200, ignore_eos=True) for one in _seeded(temperature=0.9)]
+    run(engine, _prompts(), params)
+    by_proposer = engine.stats().spec.by_proposer
+    assert by_proposer["draft"].num_draft_tokens > 5 * by_proposer["mtp"].num_draft_tokens > 0
+
+
+def _with_both(**settings: Any) -> LLMEngine:
+    """Return an engine whose draft model is the target itself and whose head guesses at random."""
+    return make_engine(TARGET, TARGET, mtp=random_mtp(TARGET), **settings)
+
+
+class _SettledCosts(PassCosts):
+    """Costs that do not learn what passes of models this small really take."""
+
+    def observe(self, load: Load, seconds: float) -> None:
+        pass
 
 
 def test_the_built_in_head_drafts_and_changes_no_token() -> None:

@@ -18,6 +18,7 @@ from helix.model.mtp_loader import LoadedMTP, build_mtp
 from helix.sampling.sampler import Sampler
 from helix.spec_decode.draft_model import DraftModelProposer
 from helix.spec_decode.mtp import MTPProposer
+from helix.spec_decode.proposer import ModelProposer
 from helix.spec_decode.translated_draft import TranslatedDraftProposer
 from helix.text.tokenizer import Tokenizer
 from helix.worker import Worker, build_worker, load_worker
@@ -48,6 +49,10 @@ def _build(
         scheduler=SchedulerConfig(max_num_seqs=max_num_seqs),
     )
     return build_worker(config, cast(Tokenizer, LetterTokenizer()), target or _prepared(), draft, mtp=mtp)
+
+
+def _proposers(worker: Worker, config: EngineConfig) -> list[type[ModelProposer]]:
+    return [type(proposer) for proposer in worker.draft_proposers(Sampler(worker.tokenizer.vocab_size), config)]
 
 
 def _with_heads(**settings: Any) -> Worker:
@@ -85,13 +90,12 @@ def test_a_draft_of_another_vocabulary_has_blocks_of_its_own_and_is_described(tm
     assert not worker.draft.pool.keys[0][16:32].any()
     assert worker.max_model_len > 64, "its context is no limit of the target's"
     assert worker.info(config).draft_remark.startswith("other tokenizer")
-    assert isinstance(worker.draft_proposer(Sampler(274), config), TranslatedDraftProposer)
+    assert _proposers(worker, config) == [TranslatedDraftProposer, MTPProposer]
 
 
 def test_the_proposer_is_the_one_for_the_vocabulary() -> None:
-    config = EngineConfig()
-    assert isinstance(_build(draft=_prepared()).draft_proposer(Sampler(64), config), DraftModelProposer)
-    assert _build().draft_proposer(Sampler(64), config) is None
+    assert _proposers(_build(draft=_prepared()), EngineConfig()) == [DraftModelProposer]
+    assert _proposers(_build(), EngineConfig()) == []
 
 
 def test_a_tokenizer_with_more_ids_than_the_model_is_refused() -> None:
@@ -176,13 +180,26 @@ def _load(folder: Path, **speculative: Any) -> tuple[Worker, EngineConfig]:
 def test_heads_of_a_checkpoint_draft_where_they_may_and_are_described(folder: Path, method: Any, has_mtp: bool) -> None:
     worker, config = _load(folder, speculation_method=method)
     assert worker.info(config).has_mtp == has_mtp
-    assert isinstance(worker.draft_proposer(Sampler(274), config), MTPProposer) == has_mtp
+    assert _proposers(worker, config) == ([MTPProposer] if has_mtp else [])
     assert (worker.target.hidden_states is not None) == has_mtp, "nobody reads them"
 
 
-def test_a_draft_model_that_is_named_comes_before_heads(folder: Path) -> None:
+def test_heads_and_a_draft_model_are_there_together_unless_one_of_them_is_named(folder: Path) -> None:
     worker, config = _load(folder, draft_model=str(folder))
-    assert (worker.mtp, worker.info(config).draft_model) == (None, str(folder))
+    assert (worker.info(config).has_mtp, worker.info(config).draft_model) == (True, str(folder))
+    assert _proposers(worker, config) == [DraftModelProposer, MTPProposer]
+    assert worker.mtp is not None and worker.draft is not None
+    pools = (worker.target.pool, worker.mtp.pool, worker.draft.pool)
+    assert worker.target.hidden_states is not None
+    assert worker.info(config).kv_cache_bytes == sum(p.num_bytes for p in pools) + worker.target.hidden_states.num_bytes
+    for pool in pools:
+        pool.keys[0][16:32] = 5.0
+    worker.copy_blocks([(1, 3)])
+    assert all((pool.keys[0][48:64] == 5.0).all() for pool in pools)
+    worker, config = _load(folder, draft_model=str(folder), speculation_method="draft")
+    assert _proposers(worker, config) == [DraftModelProposer]
+    worker, config = _load(folder, draft_model=str(folder), speculation_method="mtp")
+    assert _proposers(worker, config) == [MTPProposer]
 
 
 def test_heads_that_are_asked_for_and_not_there_are_missed_at_the_start(folder: Path) -> None:

@@ -77,6 +77,7 @@ def test_speculation_is_described() -> None:
     assert "off unless a request asks for it" in shown(replace(INFO, speculation_depth=0))
     assert "draft model   none\n" in shown(replace(INFO, draft_model=None))
     assert "draft model   none, but the model's own heads\n" in shown(replace(INFO, draft_model=None, has_mtp=True))
+    assert "draft model   tiny, and the model's own heads\n" in shown(replace(INFO, draft_model="tiny", has_mtp=True))
     assert "draft model   none (looked for)\n" in shown(replace(INFO, draft_model=None, draft_remark="looked for"))
 
 

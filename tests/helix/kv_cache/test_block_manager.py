@@ -414,6 +414,18 @@ def test_draft_flag_survives_a_prefix_hit_and_ends_when_the_block_is_handed_out_
     assert manager.num_draft_computed(block_table, 4) == 0
 
 
+def test_what_one_draft_computed_is_not_taken_for_what_another_did() -> None:
+    manager = BlockManager(2, 2)
+    block_table = commit_new(manager, [1, 2, 3, 4])
+    manager.mark_draft_computed(block_table, 4, "draft")
+    manager.mark_draft_computed(block_table, 2, "mtp")
+    assert (manager.num_draft_computed(block_table, 4, "draft"), manager.num_draft_computed(block_table, 4, "mtp")) == (
+        4,
+        2,
+    )
+    assert manager.draft_computed_blocks() == set(block_table)
+
+
 def test_draft_flag_counts_up_to_the_first_gap() -> None:
     manager = BlockManager(4, 2)
     block_table: list[int] = []

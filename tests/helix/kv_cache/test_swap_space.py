@@ -12,24 +12,24 @@ def key(number: int) -> tuple[None, tuple[int, ...]]:
 
 def test_the_block_that_was_kept_first_makes_room() -> None:
     space = SwapSpace(first_id=10, num_blocks=2)
-    assert [space.keep(key(number), number, False) for number in range(3)] == [10, 11, 10]
+    assert [space.keep(key(number), number, set()) for number in range(3)] == [10, 11, 10]
     assert space.take(key(0)) is None
     kept = space.take(key(1))
     assert kept is not None and (kept.block_id, kept.prefix_id) == (11, 1)
-    assert space.keep(key(4), 4, True) == 10, "what was taken keeps its block until it is given up"
+    assert space.keep(key(4), 4, set()) == 10, "what was taken keeps its block until it is given up"
     space.give_up(kept)
-    assert space.keep(key(5), 5, False) == 11
+    assert space.keep(key(5), 5, set()) == 11
     space.check_integrity()
 
 
 def test_equal_content_is_kept_once() -> None:
     space = SwapSpace(first_id=10, num_blocks=2)
-    assert space.keep(key(0), 0, False) == space.keep(key(0), 0, True) == 10
+    assert space.keep(key(0), 0, set()) == space.keep(key(0), 0, {"draft"}) == 10
     assert space.num_used_blocks == 1
 
 
 def test_without_room_nothing_is_kept() -> None:
-    assert SwapSpace(first_id=10, num_blocks=0).keep(key(0), 0, False) is None
+    assert SwapSpace(first_id=10, num_blocks=0).keep(key(0), 0, set()) is None
 
 
 def test_two_texts_take_turns_on_blocks_for_one() -> None:

@@ -54,7 +54,7 @@ def _item(
     request.token_ids = list(token_ids)
     request.block_table = [7, 8, 9]
     request.num_computed_tokens = len(token_ids) - 1 if computed is None else computed
-    request.num_draft_computed_tokens = done
+    request.num_mtp_computed_tokens = done
     return DraftRequest(request=request, max_draft_tokens=num_drafts)
 
 
@@ -79,7 +79,7 @@ def test_tokens_of_a_draft_never_count_as_computed() -> None:
     proposer, _ = _proposer()
     item = _item("a", [1, 2, 3, 4], 3, done=2)
     proposer.propose([item])
-    assert item.request.num_draft_computed_tokens == 4
+    assert item.request.num_mtp_computed_tokens == 4
 
 
 def test_requests_share_passes_and_take_their_own_states_along_when_others_leave() -> None:
@@ -111,7 +111,7 @@ def test_where_the_target_has_no_states_yet_the_head_stops_and_drafts_nothing() 
     item = _item("a", [1, 2, 3, 4, 5, 6], 2, computed=3)
     assert proposer.propose([item]) == {}
     assert runner.shapes == [[(0, [1, 2, 3, 4], 0)]]
-    assert item.request.num_draft_computed_tokens == 4
+    assert item.request.num_mtp_computed_tokens == 4
     assert proposer.propose([item]) == {}
     assert len(runner.passes) == 1
     item.request.num_computed_tokens = 5
