@@ -68,9 +68,14 @@ class CacheConfig:
     """Share of a device's memory the engine may take, weights included. Ignored on CPU."""
     enable_prefix_caching: bool = True
     """Keep blocks of finished requests and share equal prefixes."""
+    swap_space_gib: float = 0.0
+    """Host memory in GiB for blocks that a GPU has no room for any more: a preempted request and a known prefix are
+    copied back from it instead of being computed again. Of no use on a CPU, where kv_memory_gib is the same memory."""
 
     def __post_init__(self) -> None:
         _check_positive(block_size=self.block_size, num_blocks=self.num_blocks, kv_memory_gib=self.kv_memory_gib)
+        if self.swap_space_gib < 0 or (self.swap_space_gib and not self.enable_prefix_caching):
+            raise ConfigError("swap_space_gib is not negative, and needs enable_prefix_caching, which finds its blocks")
         if not 0 < self.device_memory_utilization <= 1:
             raise ConfigError(f"device_memory_utilization must be in (0, 1], got {self.device_memory_utilization}")
 

@@ -68,7 +68,10 @@ class LLMEngine:
         speculative = self.config.speculative
         pool = self.worker.target.pool
         self.block_manager = BlockManager(
-            pool.num_blocks, pool.block_size, enable_prefix_caching=self.config.cache.enable_prefix_caching
+            pool.num_blocks,
+            pool.block_size,
+            enable_prefix_caching=self.config.cache.enable_prefix_caching,
+            num_swap_blocks=self.worker.num_swap_blocks,
         )
         self.scheduler = Scheduler(
             self.config.scheduler,
@@ -316,6 +319,9 @@ class LLMEngine:
         stats.num_prefix_query_tokens = manager.num_prefix_query_tokens
         stats.num_prefix_hit_tokens = manager.num_prefix_hit_tokens
         stats.num_preemptions = self.scheduler.num_preemptions
+        stats.num_swap_blocks = manager.swap_space.num_blocks
+        stats.num_used_swap_blocks = manager.swap_space.num_used_blocks
+        stats.num_swapped_in_blocks = manager.num_swapped_in_blocks
         return stats
 
     def snapshot(self) -> EngineSnapshot:

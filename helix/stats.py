@@ -86,6 +86,11 @@ class EngineStats:
     """Tokens that the prefix cache was asked for, by preempted requests too."""
     num_prefix_hit_tokens: int = 0
     """Of those, tokens that it had."""
+    num_swap_blocks: int = 0
+    """Blocks of host memory for what the device has no room for."""
+    num_used_swap_blocks: int = 0
+    num_swapped_in_blocks: int = 0
+    """Blocks copied back from there."""
     num_generated_tokens: int = 0
     num_finished: int = 0
     finished_per_s: float | None = None

@@ -46,16 +46,25 @@ class Worker:
     mtp: MTPRunner | None = None
     """The target's heads, where they may guess."""
     default_sampling_params: SamplingParams = field(default_factory=SamplingParams)
+    num_swap_blocks: int = 0
+    """Blocks in host memory, in the pools that share block ids."""
 
     def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
         """Copy blocks (source, destination) in the pools that share their ids."""
-        if not copies:
-            return
-        for runner in (self.target, self.draft if self.translation is None else None, self.mtp):
-            if runner is not None:
-                runner.pool.copy_blocks(copies)
-        if self.target.hidden_states is not None:
-            self.target.hidden_states.copy_blocks(copies)
+        if copies:
+            for pool in self._pools_of_one_table:
+                pool.copy_blocks(copies)
+
+    def add_swap_space(self) -> None:
+        """Take host memory for num_swap_blocks blocks."""
+        for pool in self._pools_of_one_table:
+            pool.add_swap_space(self.num_swap_blocks)
+
+    @property
+    def _pools_of_one_table(self) -> list[KVCachePool | HiddenStatePool]:
+        runners = [self.target, self.draft if self.translation is None else None, self.mtp]
+        pools = [*(runner.pool for runner in runners if runner is not None), self.target.hidden_states]
+        return [pool for pool in pools if pool is not None]
 
     @property
     def drafters(self) -> dict[str, ModelRunner | MTPRunner]:
@@ -179,8 +188,9 @@ def build_worker(
         max_model_len = config.model.max_model_len
     head = None if mtp is None else mtp.layer
     num_blocks = _num_blocks(config, models, head, max_model_len)
+    bytes_per_block = _num_bytes_per_block(config, models, head)
     heads = None
-    with blocks_that_fit(num_blocks, _num_bytes_per_block(config, models, head), target.device):
+    with blocks_that_fit(num_blocks, bytes_per_block, target.device):
         states = None if head is None else _hidden_states(config, target, num_blocks)
         runners = [
             ModelRunner(model, _pool(config, model, model.layers, num_blocks), states if model is target else None)
@@ -188,7 +198,7 @@ def build_worker(
         ]
         if mtp is not None and mtp.module is not None and head is not None:
             heads = MTPRunner(mtp.module, head, runners[0], _pool(config, target, [head], num_blocks))
-    return Worker(
+    worker = Worker(
         name=target.name,
         tokenizer=tokenizer,
         target=runners[0],
@@ -197,7 +207,10 @@ def build_worker(
         self_test_difference=difference,
         translation=translation,
         mtp=heads,
+        num_swap_blocks=int(config.cache.swap_space_gib * 2**30 / bytes_per_block),
     )
+    worker.add_swap_space()
+    return worker
 
 
 def _pool(config: EngineConfig, model: LoadedModel, layers: Sequence[LayerSpec], num_blocks: int) -> KVCachePool:

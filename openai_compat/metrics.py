@@ -64,6 +64,12 @@ class EngineCollector(Collector):
         yield self._gauge("num_requests_running", "Requests in the batch.", stats.num_running)
         yield self._gauge("num_requests_waiting", "Requests in the queue.", stats.num_waiting)
         yield self._gauge("kv_cache_usage_perc", "Share of KV blocks that requests hold; 1 is all of them.", used)
+        if stats.num_swap_blocks:
+            used = stats.num_used_swap_blocks / stats.num_swap_blocks
+            yield self._gauge("swap_space_usage_perc", "Share of the swap space's blocks that hold something.", used)
+            yield self._counter(
+                "swapped_in_blocks", "Blocks copied back from host memory.", stats.num_swapped_in_blocks
+            )
         yield self._counter(
             "num_preemptions", "Requests that gave up their KV blocks for others.", stats.num_preemptions
         )

@@ -60,6 +60,7 @@ def make_engine(
     block_size: int = 4,
     num_blocks: int = 256,
     enable_prefix_caching: bool = True,
+    swap_space_gib: float = 0.0,
     tokenizer: Any = None,
     draft_tokenizer: Tokenizer | None = None,
     mtp: Mapping[str, Tensor] | None = None,
@@ -74,7 +75,12 @@ def make_engine(
     """
     speculative = {"speculation_adaptive": False, "speculation_depth": 5} | speculative
     config = EngineConfig(
-        cache=CacheConfig(block_size=block_size, num_blocks=num_blocks, enable_prefix_caching=enable_prefix_caching),
+        cache=CacheConfig(
+            block_size=block_size,
+            num_blocks=num_blocks,
+            enable_prefix_caching=enable_prefix_caching,
+            swap_space_gib=swap_space_gib,
+        ),
         scheduler=SchedulerConfig(**(scheduler or {})),
         speculative=SpeculativeConfig(**speculative),
     )

@@ -20,3 +20,10 @@ def zeros(shape: tuple[int, ...], *, dtype: torch.dtype, device: torch.device) -
         return torch.zeros(shape, dtype=dtype, device=device)
     pages = mmap.mmap(-1, num_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return torch.frombuffer(pages, dtype=dtype).view(shape)  # which keeps the pages
+
+
+def host_zeros(shape: tuple[int, ...], *, dtype: torch.dtype, beside: torch.device) -> Tensor:
+    """Return zeros in host memory for copies to and from a device; pinned for CUDA, whose copies are fast then."""
+    if beside.type == "cuda":
+        return torch.zeros(shape, dtype=dtype, pin_memory=True)
+    return zeros(shape, dtype=dtype, device=torch.device("cpu"))

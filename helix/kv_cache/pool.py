@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from helix.kv_cache.pages import zeros
+from helix.kv_cache.pages import host_zeros, zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,40 @@ class KVLayout:
         return self.num_kv_heads * (self.key_dim + self.value_dim)
 
 
-class KVCachePool:
+class _Blocks:
+    """Tensors that are cut into blocks of slots, and host memory for blocks that were evicted from them."""
+
+    def __init__(self, tensors: Sequence[Tensor], block_size: int) -> None:
+        self.block_size = block_size
+        self._tensors = tuple(tensors)
+        self._swapped: tuple[Tensor, ...] = tuple(tensor[:0] for tensor in tensors)
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory taken once every block was written."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors)
+
+    def add_swap_space(self, num_blocks: int) -> None:
+        """Take host memory for num_blocks blocks; their ids follow those of the pool."""
+        self._swapped = tuple(
+            host_zeros((num_blocks * self.block_size, *tensor.shape[1:]), dtype=tensor.dtype, beside=tensor.device)
+            for tensor in self._tensors
+        )
+
+    def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
+        """Copy whole blocks (source, destination) in every tensor, one after another."""
+        for source, destination in copies:
+            for tensor, swapped in zip(self._tensors, self._swapped, strict=True):
+                self._block(tensor, swapped, destination).copy_(self._block(tensor, swapped, source))
+
+    def _block(self, tensor: Tensor, swapped: Tensor, block_id: int) -> Tensor:
+        start = block_id * self.block_size
+        if start >= len(tensor):
+            tensor, start = swapped, start - len(tensor)
+        return tensor[start : start + self.block_size]
+
+
+class KVCachePool(_Blocks):
     """KV memory of one model: per layer a key and a value tensor of num_blocks * block_size slots.
 
     Block ids mean the same in the pool of the target and in that of the draft, so that one block table, one
@@ -44,7 +77,6 @@ class KVCachePool:
         device: torch.device,
     ) -> None:
         self.num_blocks = num_blocks
-        self.block_size = block_size
         self.layouts = tuple(layouts)
         num_slots = num_blocks * block_size
         # Zeroed: slots that were never written are masked, but 0 * NaN would still be NaN.
@@ -54,11 +86,7 @@ class KVCachePool:
         self.values = [
             zeros((num_slots, layout.num_kv_heads, layout.value_dim), dtype=dtype, device=device) for layout in layouts
         ]
-
-    @property
-    def num_bytes(self) -> int:
-        """Memory taken by all layers once every block was written."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in (*self.keys, *self.values))
+        super().__init__((*self.keys, *self.values), block_size)
 
     def write(
         self,
@@ -71,12 +99,8 @@ class KVCachePool:
         self.keys[layer].index_copy_(0, slots, key.to(self.keys[layer].dtype))
         self.values[layer].index_copy_(0, slots, value.to(self.values[layer].dtype))
 
-    def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
-        """Copy whole blocks (source, destination) in every layer: copy on write."""
-        _copy_blocks((*self.keys, *self.values), copies, self.block_size)
 
-
-class HiddenStatePool:
+class HiddenStatePool(_Blocks):
     """What the LM head read for each token, in the slots of its KV: one vector a token.
 
     Heads that draft need the hidden state before each token they compute. Kept beside the KV, it is valid where the KV
@@ -86,13 +110,8 @@ class HiddenStatePool:
     def __init__(
         self, hidden_size: int, *, num_blocks: int, block_size: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        self.block_size = block_size
         self._states = zeros((num_blocks * block_size, hidden_size), dtype=dtype, device=device)
-
-    @property
-    def num_bytes(self) -> int:
-        """Memory taken."""
-        return self._states.numel() * self._states.element_size()
+        super().__init__((self._states,), block_size)
 
     def write(
         self,
@@ -108,18 +127,6 @@ class HiddenStatePool:
     ) -> Tensor:
         """Return a copy of the hidden states in some slots, [num_query_tokens, hidden_size]."""
         return self._states.index_select(0, slots)
-
-    def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
-        """Copy whole blocks (source, destination): copy on write."""
-        _copy_blocks((self._states,), copies, self.block_size)
-
-
-def _copy_blocks(tensors: Sequence[Tensor], copies: Sequence[tuple[int, int]], block_size: int) -> None:
-    for source, destination in copies:
-        src = slice(source * block_size, (source + 1) * block_size)
-        dst = slice(destination * block_size, (destination + 1) * block_size)
-        for tensor in tensors:
-            tensor[dst] = tensor[src]
 
 
 def num_bytes_per_block(layouts: Sequence[KVLayout], *, block_size: int, dtype: torch.dtype) -> int:

@@ -107,15 +107,17 @@ def _walk(books: Books, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("swap_space_gib", [0.0, 2e-5], ids=["", "swapping"])
 @pytest.mark.parametrize("draft", [GOOD_DRAFT, BAD_DRAFT], ids=["good draft", "bad draft"])
 def test_slots_spell_the_tokens_whatever_is_accepted_rejected_preempted_shared_or_aborted(
-    draft: object, seed: int
+    draft: object, swap_space_gib: float, seed: int
 ) -> None:
     books = Books(
         make_engine(
             TARGET,
             draft,  # type: ignore[arg-type]
             num_blocks=18,
+            swap_space_gib=swap_space_gib,
             scheduler={"max_num_seqs": 5, "max_num_batched_tokens": 24, "max_num_prefill_tokens_beside_decode": 9},
             ngram_min=1,
         )
@@ -123,6 +125,7 @@ def test_slots_spell_the_tokens_whatever_is_accepted_rejected_preempted_shared_o
     _walk(books, random.Random(seed))
     stats = books.engine.stats()
     assert stats.num_preemptions and stats.num_cached_tokens and stats.spec.num_accepted_tokens
+    assert (stats.num_swapped_in_blocks > 0) == (swap_space_gib > 0)
 
 
 def test_the_draft_computes_two_tokens_after_full_acceptance_and_one_after_any_other() -> None:

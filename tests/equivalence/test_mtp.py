@@ -88,6 +88,10 @@ def test_an_answer_is_the_same_alone_in_a_batch_preempted_and_from_the_prefix_ca
     cramped = _engine(pair, num_blocks=26)
     assert run(cramped, _prompts(), params) == alone
     assert cramped.stats().num_preemptions > 0
+    swapping = _engine(pair, num_blocks=26, swap_space_gib=0.001)
+    for _ in range(2):
+        assert run(swapping, _prompts(), params) == alone
+    assert swapping.stats().num_swapped_in_blocks > 0
 
 
 @pytest.mark.parametrize("rule", ["match", "rejection"])

@@ -68,6 +68,22 @@ def test_preempted_equals_undisturbed(params: SamplingParams, depth: int) -> Non
     assert cramped.stats().num_preemptions > 0, "the pool was meant to be too small"
 
 
+@pytest.mark.parametrize("params", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_what_was_swapped_out_is_swapped_in_and_not_computed_again(params: SamplingParams) -> None:
+    """Here the host's memory is the same memory; what a GPU does differs by where a tensor lies."""
+    prompts = _prompts(6, seed=3)
+    undisturbed = run(make_engine(MODEL, MODEL, speculation_depth=4), prompts, params)
+    num_hit_tokens = []
+    for swap_space_gib in (0.0, 0.001):
+        cramped = make_engine(MODEL, MODEL, num_blocks=20, speculation_depth=4, swap_space_gib=swap_space_gib)
+        for _ in range(2):
+            assert run(cramped, prompts, params) == undisturbed
+        assert cramped.stats().num_preemptions > 0, "the pool was meant to be too small"
+        num_hit_tokens.append(cramped.stats().num_prefix_hit_tokens)
+    assert cramped.stats().num_swapped_in_blocks > 20
+    assert num_hit_tokens[1] > 1.4 * num_hit_tokens[0]
+
+
 @pytest.mark.parametrize("depth", [0, 4])
 def test_a_prefix_from_the_cache_equals_one_computed_cold(depth: int) -> None:
     shared = _prompts(1, seed=4, max_len=60)[0] * 3
