@@ -27,6 +27,7 @@ HELIX_LAYERS = [
         "helix.spec_decode.costs",
         "helix.spec_decode.experience",
         "helix.spec_decode.choice",
+        "helix.spec_decode.guard",
         "helix.spec_decode.suffix_pool",
         "helix.decode_step",
     ],

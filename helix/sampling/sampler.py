@@ -134,6 +134,9 @@ class Sampler:
             for row, (request, tokens) in enumerate(zip(requests, drafted, strict=True))
         ]
         processed = self._process(self._real(logits, len(spans)), spans)
+        if all(coupled) and all(span.is_greedy for span in spans):  # by far the most frequent, and short
+            best, drawn = processed.max(-1)
+            return Drawn(drawn.tolist(), None, _confidence(processed, best))
         coupled_spans = [span for span, is_coupled in zip(spans, coupled, strict=True) if is_coupled]
         own_spans = [span for span, is_coupled in zip(spans, coupled, strict=True) if not is_coupled]
         token_ids = torch.empty(len(spans), dtype=torch.int64, device=logits.device)
@@ -142,8 +145,7 @@ class Sampler:
         if own_spans:
             probs = processed.new_zeros(processed.shape)
             _draw_into(token_ids, processed, own_spans, Stream.DRAFT, probs)
-        confidence = (processed.amax(-1) - processed.logsumexp(-1)).exp()
-        return Drawn(token_ids.tolist(), probs, confidence.tolist())
+        return Drawn(token_ids.tolist(), probs, _confidence(processed, processed.amax(-1)))
 
     def _real(self, logits: Tensor, num_rows: int) -> Tensor:  # [num_rows, vocab_size] float32
         """Check the shape and drop the padding of the vocabulary."""
@@ -265,6 +267,12 @@ def _limits(spans: Sequence[RowSpan]) -> Limits:
         top_p=torch.from_numpy(floats(spans, lambda params: params.top_p)),
         min_p=torch.from_numpy(floats(spans, lambda params: params.min_p)),
     )
+
+
+def _confidence(logits: Tensor, best: Tensor) -> list[float]:
+    """Return the probability of each row's best token."""
+    probabilities: list[float] = (logits - best.unsqueeze(-1)).exp_().sum(-1).reciprocal_().tolist()
+    return probabilities
 
 
 def _winner(candidates: Candidates, noise: Tensor) -> Tensor:  # [num_rows] int64

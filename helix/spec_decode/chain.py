@@ -12,8 +12,9 @@ from helix.request import Request
 from helix.scheduler import ScheduledRequest
 from helix.spec_decode.choice import Choice, ask, results
 from helix.spec_decode.costs import Load, PassCosts, plain_load, verification_load
-from helix.spec_decode.depth import Candidate, Growth, Guard, Plan, Prices, plan, survival
+from helix.spec_decode.depth import Candidate, Growth, Plan, Prices, plan, survival
 from helix.spec_decode.experience import Experiences, RequestExperience
+from helix.spec_decode.guard import AskingBudget, Guard
 from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class ProposerChain:
         self._experiences = Experiences()
         self._num_drafted_in_a_row = _MAX_STEPS_IN_A_ROW - _FIRST_STEPS_IN_A_ROW
         self._num_plain_in_a_row = 0
+        self._asking = AskingBudget()
         self._all_adapt = False
         """Whether all of the last step's requests that might draft choose their depth."""
 
@@ -67,8 +69,11 @@ class ProposerChain:
         drafts = self._first(self._choices(pinned)) if pinned else {}
         if not adaptive:
             return drafts
-        is_plain = self.guard.is_off or self._num_drafted_in_a_row >= _MAX_STEPS_IN_A_ROW
-        best = {} if is_plain else self._best(self._choices(adaptive), scheduled)
+        best: dict[str, Draft] = {}
+        if not self.guard.is_off and self._num_drafted_in_a_row < _MAX_STEPS_IN_A_ROW and self._asking.allows:
+            started_s = self._clock()
+            best = self._best(self._choices(adaptive), scheduled)
+            self._asking.observe(self._clock() - started_s, in_vain=not best or self._is_probing)
         self._num_drafted_in_a_row = self._num_drafted_in_a_row + 1 if best else 0
         self._num_plain_in_a_row = 0 if best else self._num_plain_in_a_row + 1
         return drafts | best
@@ -108,8 +113,12 @@ class ProposerChain:
         is_decoding = plain.num_rows == len(scheduled)  # rows of prompts cost something else: few of them get logits
         longest_s = _LONGEST_PASS * costs.seconds(load)
         if is_decoding and load.num_rows <= _MAX_ROWS_OBSERVED:
-            costs.observe(load, verifying_s)
+            change = costs.observe(load, verifying_s)
+            for others in self.draft_costs.values():
+                others.follow(change)
         plain_s = costs.seconds(plain) * num_tokens / num_catching_up
+        if not drafts:
+            self._asking.earn(plain_s)
         if is_decoding and self._all_adapt:  # what a pinned depth loses is its request's own wish
             # A pause of the machine is nobody's fault; what asking for drafts took is speculation's in plain steps too.
             pass_s = min(verifying_s, longest_s) if drafts else plain_s
@@ -123,6 +132,10 @@ class ProposerChain:
         self._experiences.forget(request.request_id)
         for proposer in (*self.copying, *self.models):
             proposer.forget(request)
+
+    @property
+    def _is_probing(self) -> bool:
+        return self._num_plain_in_a_row >= _MAX_STEPS_IN_A_ROW
 
     def _experience(self, request: Request, proposer: str) -> RequestExperience:
         return self._experiences.of(request.request_id, proposer)
@@ -152,7 +165,7 @@ class ProposerChain:
         """Take the guess of best promise for each request; models are asked only where they win."""
         assert self.costs is not None, "requests adapt only where costs are known"
         costs, draft_costs = self.costs, self.draft_costs
-        if self._num_plain_in_a_row >= _MAX_STEPS_IN_A_ROW:
+        if self._is_probing:
             costs, draft_costs = costs.with_free_rows(), {}
             for choice in choices:
                 choice.asked.max_draft_tokens = min(choice.asked.max_draft_tokens, _PROBE_DEPTH)

@@ -88,18 +88,29 @@ class PassCosts:
             table.append(table[-1] + self._beyond_s)
         return table[num_rows : num_rows + num_more + 1]
 
-    def observe(self, load: Load, seconds: float) -> None:
-        """Correct the costs by a pass that was seen."""
+    def observe(self, load: Load, seconds: float) -> float:
+        """Correct the costs by a pass that was seen.
+
+        Returns:
+            By how much all of them changed on average, as a logarithm: what the machine is to blame for.
+        """
         surprise = log(max(seconds, _SHORTEST_S) / self.seconds(load))
         place = min(int(self._num_rows.searchsorted(load.num_rows)), len(self._num_rows) - 1)
         column = self._covariance[place].copy()
         variance = float(column[place]) + _VARIANCE_OF_PASS
         deviation = sqrt(variance)
         column /= deviation
-        self._correction += column * min(surprise / deviation, _MOST_DEVIATIONS)
+        change = column * min(surprise / deviation, _MOST_DEVIATIONS)
+        self._correction += change
         self._covariance *= 1 - _FORGOTTEN
         self._covariance += self._relearnt
         self._covariance -= column[:, None] * column
+        self._table = []
+        return float(change.mean())
+
+    def follow(self, change: float) -> None:
+        """Change all costs as those of another model on the same machine changed, which was seen since."""
+        self._correction += change
         self._table = []
 
     def with_free_rows(self) -> PassCosts:

@@ -9,7 +9,6 @@ arXiv 2406.14066, with measured costs.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -173,45 +172,3 @@ class Growth:
         self._num_seen = num_drafted = len(confidence)
         price = self._prices.of(num_drafted + 1 - self._num_before_beyond)
         return self._survival * self._expected[num_drafted] > price
-
-
-class Guard:
-    """Switches speculation off for a while where it turns out slower than plain decoding, whatever the plan said."""
-
-    def __init__(self) -> None:
-        self._steps: deque[tuple[float, float]] = deque(maxlen=GUARD_WINDOW)
-        self._num_steps_off = 0
-
-    @property
-    def is_off(self) -> bool:
-        """Whether nothing should be drafted now."""
-        return self._num_steps_off > 0
-
-    def observe(self, seconds: float, plain_s: float) -> float | None:
-        """Count a step that took seconds for tokens that plain decoding brings in plain_s.
-
-        Returns:
-            The speed-up over the last steps, below 1, if speculation is switched off now; else None.
-        """
-        if self.is_off:
-            self._num_steps_off -= 1
-            return None
-        # One pause of the machine is no verdict.
-        self._steps.append((min(seconds, _LONGEST_STEP * plain_s), plain_s))
-        if len(self._steps) < GUARD_WINDOW:
-            return None
-        speed_up = sum(plain for _, plain in self._steps) / sum(spent for spent, _ in self._steps)
-        if speed_up >= LEAST_SPEED_UP:
-            return None
-        self._steps.clear()
-        self._num_steps_off = GUARD_PAUSE
-        return speed_up
-
-
-GUARD_WINDOW = 64
-"""Steps over which speculation has to pay."""
-GUARD_PAUSE = 256
-"""Steps without it where it did not."""
-LEAST_SPEED_UP = 0.95
-"""Below it speculation is off for a while; costs are medians, and single steps are not known better than that."""
-_LONGEST_STEP = 4.0

@@ -6,6 +6,7 @@ Only tokens that were judged count: the accepted ones and the first that was not
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from helix.spec_decode.proposer import Draft
 
@@ -58,12 +59,13 @@ class Experience:
     def observe(self, draft: Draft, num_accepted_tokens: int) -> None:
         """Count a verified draft."""
         num_judged = min(num_accepted_tokens + 1, len(draft.token_ids))
+        kinds = _evidence(draft, num_judged) if draft.confidence is not None or draft.match_len else ()
         for place in range(num_judged):
-            self._by_place[bisect_left(_PLACES, place)].observe(place < num_accepted_tokens)
+            is_accepted = place < num_accepted_tokens
+            self._by_place[bisect_left(_PLACES, place)].observe(is_accepted)
+            if kinds:
+                self._by_evidence[kinds[place]].observe(is_accepted)
         self._expected = []
-        if draft.confidence is not None or draft.match_len:
-            for place, kind in enumerate(_evidence(draft, num_judged)):
-                self._by_evidence[kind].observe(place < num_accepted_tokens)
 
 
 class Trust:
@@ -85,25 +87,29 @@ class Trust:
         """Return for this request what has this probability for all."""
         return probability * self.odds / (probability * self.odds + 1 - probability)
 
-    def observe(self, is_accepted: bool, probability: float) -> None:
-        """Count a judged token that had this probability for all."""
-        self._forget(_KEPT_BY_REQUEST)
-        self._num_accepted += is_accepted
-        self._num_rejected += not is_accepted
-        self._expected_accepted += probability
-        self._expected_rejected += 1 - probability
+    def observe(self, probabilities: Sequence[float], num_accepted_tokens: int) -> None:
+        """Count judged tokens that had these probabilities for all; all but the last or all of them were accepted."""
+        accepted, rejected = self._num_accepted, self._num_rejected
+        expected_accepted, expected_rejected = self._expected_accepted, self._expected_rejected
+        for probability in probabilities:
+            accepted = accepted * _KEPT_BY_REQUEST + 1
+            rejected *= _KEPT_BY_REQUEST
+            expected_accepted = expected_accepted * _KEPT_BY_REQUEST + probability
+            expected_rejected = expected_rejected * _KEPT_BY_REQUEST + 1 - probability
+        if len(probabilities) > num_accepted_tokens:
+            accepted, rejected = accepted - 1, rejected + 1
+        self._num_accepted, self._num_rejected = accepted, rejected
+        self._expected_accepted, self._expected_rejected = expected_accepted, expected_rejected
         self._weigh()
 
     def pass_over(self) -> None:
         """Forget a little: a step went by without a draft."""
-        self._forget(1 - (1 - _KEPT_BY_REQUEST) * _IDLE_SHARE)
-        self._weigh()
-
-    def _forget(self, kept: float) -> None:
+        kept = 1 - (1 - _KEPT_BY_REQUEST) * _IDLE_SHARE
         self._num_accepted *= kept
         self._num_rejected *= kept
         self._expected_accepted *= kept
         self._expected_rejected *= kept
+        self._weigh()
 
     def _weigh(self) -> None:
         more = (self._num_accepted + _TRIALS) / (self._expected_accepted + _TRIALS)
@@ -132,8 +138,7 @@ class RequestExperience:
 
     def observe(self, draft: Draft, num_accepted_tokens: int) -> None:
         """Count a verified draft, here and in what holds for all."""
-        for place, probability in enumerate(self._general.probabilities(draft, num_accepted_tokens + 1)):
-            self._trust.observe(place < num_accepted_tokens, probability)
+        self._trust.observe(self._general.probabilities(draft, num_accepted_tokens + 1), num_accepted_tokens)
         self._general.observe(draft, num_accepted_tokens)
 
     def pass_over(self) -> None:

@@ -12,7 +12,7 @@ from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest
 from helix.spec_decode.chain import ProposerChain
 from helix.spec_decode.costs import PassCosts
-from helix.spec_decode.depth import GUARD_PAUSE, GUARD_WINDOW
+from helix.spec_decode.guard import GUARD_PAUSE, GUARD_WINDOW
 from helix.spec_decode.proposer import Draft, DraftRequest, Drafts
 
 
@@ -321,6 +321,23 @@ def test_now_and_then_a_short_draft_is_tried_whatever_it_seems_to_cost() -> None
     depths = [_depth(_step(chain, item, 2)) for _ in range(300)]
     assert 2 <= len(depths) - depths.count(0) <= 3
     assert max(depths) == 2
+
+
+def test_where_asking_takes_long_it_is_seldom_done_in_vain() -> None:
+    """Every question takes as long as a pass, and nothing is ever worth verifying."""
+    now = [0.0]
+
+    class Slow(Scripted):
+        def propose(self, asked: Sequence[DraftRequest]) -> Drafts:
+            now[0] += 1.0
+            return super().propose(asked)
+
+    copying = Slow("suffix", {"a"})
+    chain = ProposerChain([copying], method="auto", costs=PassCosts(STEEP), clock=lambda: now[0])
+    item = _item("a")
+    for _ in range(400):
+        _step(chain, item, 2, row_s=1.0)
+    assert 4 <= len(copying.asked) <= 30
 
 
 def test_everybody_forgets_a_request_that_ended() -> None:

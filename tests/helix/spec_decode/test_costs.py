@@ -112,6 +112,18 @@ def test_a_number_of_rows_not_seen_for_long_follows_the_machine() -> None:
     assert _seconds(costs, 16) == pytest.approx(8.0, rel=0.15)
 
 
+def test_another_model_follows_the_machine() -> None:
+    """A draft model that nobody asks would seem slow for ever where the machine was once."""
+    target, draft = PassCosts({1: 1.0, 8: 2.0}), PassCosts({1: 0.1})
+    for speed in (5.0, 1.0):
+        for _ in range(100):
+            change = target.observe(Load(4), 1.4 * speed)
+            draft.follow(change)
+            if speed > 1:
+                draft.observe(Load(1), 0.1 * speed)
+    assert _seconds(draft, 1) == pytest.approx(0.1, rel=0.1)
+
+
 def test_many_rows_are_asked_for_at_once() -> None:
     costs = PassCosts({1: 1.0, 4: 4.0, 8: 4.0}, 0.5)
     assert costs.of_rows(3, 4) == pytest.approx([_seconds(costs, rows) for rows in range(3, 8)])

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from helix.spec_decode.costs import Load, PassCosts
-from helix.spec_decode.depth import GUARD_PAUSE, GUARD_WINDOW, Candidate, Guard, plan, survival
+from helix.spec_decode.depth import Candidate, plan, survival
 
 
 def _model(acceptance: float, num_tokens: int, token_s: float, first_s: float | None = None) -> Candidate:
@@ -90,22 +90,3 @@ def test_the_plan_for_a_batch_is_the_best_of_all() -> None:
             for depths in itertools.product(range(4), repeat=3)
         )
         assert plan(costs, candidates, load=Load(3), num_tokens=3).tokens_per_s == pytest.approx(best)
-
-
-def test_the_guard_stops_what_does_not_pay_and_lets_it_try_again() -> None:
-    guard = Guard()
-    verdicts = [guard.observe(1.1, 1.0) for _ in range(GUARD_WINDOW)]
-    assert verdicts[:-1] == [None] * (GUARD_WINDOW - 1)
-    assert verdicts[-1] == pytest.approx(1 / 1.1)
-    assert guard.is_off
-    for _ in range(GUARD_PAUSE):
-        assert guard.is_off
-        guard.observe(1.0, 1.0)
-    assert not guard.is_off
-
-
-def test_the_guard_leaves_alone_what_pays_and_forgives_pauses_of_the_machine() -> None:
-    guard = Guard()
-    for step in range(10 * GUARD_WINDOW):
-        assert guard.observe(1000.0 if step % 40 == 7 else 0.8, 1.0) is None
-    assert not guard.is_off

@@ -20,7 +20,7 @@ def test_trust_changes_nothing_where_a_request_is_like_the_others() -> None:
     trust = Trust()
     assert trust.apply(0.7) == pytest.approx(0.7)
     for turn in range(300):
-        trust.observe(turn % 10 < 7, 0.7)
+        trust.observe([0.7], turn % 10 < 7)
     assert trust.apply(0.7) == pytest.approx(0.7, abs=0.05)
 
 
@@ -28,13 +28,22 @@ def test_a_few_wrong_guesses_lower_trust_and_time_restores_it() -> None:
     trust = Trust()
     falling = []
     for _ in range(4):
-        trust.observe(False, 0.75)
+        trust.observe([0.75], 0)
         falling.append(trust.apply(0.75))
     assert falling == sorted(falling, reverse=True)
     assert falling[-1] < 0.35
     for _ in range(1000):
         trust.pass_over()
     assert trust.apply(0.75) == pytest.approx(0.75, abs=0.02)
+
+
+def test_tokens_of_one_draft_are_told_one_after_another() -> None:
+    together, apart = Trust(), Trust()
+    together.observe([0.9, 0.5, 0.3], 2)
+    for probability, num_accepted in ((0.9, 1), (0.5, 1), (0.3, 0)):
+        apart.observe([probability], num_accepted)
+    assert together.odds == pytest.approx(apart.odds)
+    assert together.odds > 1
 
 
 def test_trust_in_one_kind_of_guess_holds_for_the_proposers_others() -> None:
