@@ -56,13 +56,17 @@ class Machine:
 class Clock:
     """Virtual time, as the controller sees it and as it is.
 
-    With noise it sees single passes longer or shorter than they are, and one in a hundred three times as long.
+    With noise it sees single passes longer or shorter than they are, and one in a hundred three times as long; with
+    drift the machine seems to get slower or faster from pass to pass.
     """
 
     noise: float = 0.0
+    drift: float = 0.0
+    """Standard deviations of logarithms, of a pass and of the machine's change between two."""
     seen_s: float = 0.0
     true_s: float = 0.0
     rng: random.Random = field(default_factory=lambda: random.Random(SEED))
+    slowness: float = 0.0
 
     def __call__(self) -> float:
         """Return the time that the controller sees."""
@@ -71,6 +75,9 @@ class Clock:
     def pass_time(self, seconds: float) -> None:
         """Go on by so much."""
         self.true_s += seconds
+        if self.drift:
+            self.slowness = min(max(self.slowness + self.rng.gauss(0, self.drift), -_MOST_SLOWNESS), _MOST_SLOWNESS)
+            seconds *= exp(self.slowness)
         if self.noise:
             seconds *= exp(self.rng.gauss(0, self.noise)) * (3 if self.rng.random() < 0.01 else 1)
         self.seen_s += seconds
@@ -130,12 +137,13 @@ class VirtualEngine:
     """Makes requests."""
     machine: Machine
     noise: float = 0.0
+    drift: float = 0.0
     clock: Clock = field(init=False)
     model: RecordedDraftModel = field(init=False)
     chain: ProposerChain = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.noise)
+        self.clock = Clock(self.noise, self.drift)
         self.model = RecordedDraftModel(self.machine, self.clock)
         config = self.engine.config.speculative
         self.chain = ProposerChain(
@@ -214,3 +222,6 @@ class VirtualEngine:
         if request.is_finished:
             self.chain.forget(request)
         return request.num_output_tokens - before
+
+
+_MOST_SLOWNESS = 1.0

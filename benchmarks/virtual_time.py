@@ -2,8 +2,8 @@
 
 The real controller and the real proposers that copy answer recorded answers once more (`benchmarks.recordings`): each
 step takes the time that the table gives to its rows and drafted tokens. So the figures are counts, priced; the same
-on every machine, without its noise, and for machines nobody has at hand. What is left out is all Python. Constants of
-`auto` are chosen with --seed 1 and judged with the benchmark's own prompts.
+on every machine, without its noise, and for machines nobody has at hand; noise and drift can be added. What is left
+out is all Python. Constants of `auto` are chosen with --seed 1 and judged with the benchmark's own prompts.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def parse() -> argparse.Namespace:
     add("--draft-depths", type=int, nargs="*", default=[2, 3, 5, 8], help="fixed depths of the draft model")
     add("--copy-depths", type=int, nargs="*", default=[4, 8, 16], help="fixed depths of the other methods")
     add("--noise", type=float, default=0.0, help="standard deviation of the logarithm of a pass's time")
+    add("--drift", type=float, default=0.0, help="the same of the machine's change from one pass to the next")
     arguments = parser.parse_args()
     if arguments.quick:
         vars(arguments).update({"prompts": 2, "concurrency": [2], "draft_depths": [4], "copy_depths": [8]})
@@ -81,7 +82,7 @@ def replay(
     """Answer all tasks on one machine, first one request at a time; what auto learnt goes on from task to task."""
     machine = MACHINES[name]
     plain, auto = HelixArm(engine, "none"), HelixArm(engine, "auto")
-    chosen, others = (VirtualEngine(engine, machine, arguments.noise) for _ in range(2))
+    chosen, others = (VirtualEngine(engine, machine, arguments.noise, arguments.drift) for _ in range(2))
     cells = []
     for task, part in recordings.items():
         fixed = fixed_arms(engine, TASKS[task].methods, arguments.draft_depths, arguments.copy_depths)
@@ -139,6 +140,7 @@ def main() -> None:
         "prompts": arguments.prompts,
         "seed": arguments.seed,
         "noise": arguments.noise,
+        "drift": arguments.drift,
         "machines": {name: asdict(MACHINES[name]) | {"ceiling": MACHINES[name].ceiling} for name in arguments.machines},
         "cells": [],
     }

@@ -33,8 +33,8 @@ def test_a_pass_costs_what_the_table_says_and_on_by_its_last_slope() -> None:
     assert machine.ceiling == 1.5
 
 
-def test_noise_changes_what_is_seen_and_not_what_is() -> None:
-    clock = Clock(noise=0.2)
+@pytest.mark.parametrize("clock", [Clock(noise=0.2), Clock(drift=0.2)])
+def test_noise_and_drift_change_what_is_seen_and_not_what_is(clock: Clock) -> None:
     for _ in range(10):
         clock.pass_time(1.0)
     assert clock.true_s == 10.0
@@ -62,7 +62,7 @@ def test_auto_gains_where_there_is_something_to_gain_and_loses_little_elsewhere(
     engine: LLMEngine, recordings: dict[str, list[Recording]]
 ) -> None:
     for name in MACHINES:
-        arguments = argparse.Namespace(draft_depths=[3], copy_depths=[8], concurrency=[], noise=0.0)
+        arguments = argparse.Namespace(draft_depths=[3], copy_depths=[8], concurrency=[], noise=0.0, drift=0.0)
         cells = {cell.task: cell for cell in replay(engine, recordings, name, arguments)}
         assert cells["agent-loops"].speedups["auto"] > 2
         assert cells["agent-loops"].of_best_fixed > 0.75
