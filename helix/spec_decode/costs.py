@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from math import log, sqrt
 from typing import NamedTuple
@@ -60,14 +61,15 @@ class PassCosts:
         # Fewer rows never cost more; where they seem to, something else ran beside them.
         seconds = [min(pass_s[other] for other in rows[i:]) for i in range(len(rows))]
         self.context_s = context_s
-        self._num_rows = np.array(sorted({*rows, *(num for num in _NUM_ROWS if rows[0] < num < rows[-1])}))
-        self._measured_s = np.maximum(np.interp(self._num_rows, rows, seconds), _SHORTEST_S)
-        self._correction = np.zeros(len(self._num_rows))
-        octaves = np.log2(self._num_rows)
+        self._num_rows = known = sorted({*rows, *(num for num in _NUM_ROWS if rows[0] < num < rows[-1])})
+        self._measured_s = np.maximum(np.interp(known, rows, seconds), _SHORTEST_S)
+        self._correction = np.zeros(len(known))
+        octaves = np.log2(known)
         near = np.exp(-np.abs(octaves[:, None] - octaves) / _NEAR_OCTAVES)
         self._covariance = _VARIANCE_OF_ALL + _VARIANCE_OF_NEAR * near
         self._relearnt = _FORGOTTEN * self._covariance
-        self._all_rows = np.arange(rows[-1] + 1)
+        self._share = np.full(len(known), 1 / len(known))
+        self._between = np.stack([np.interp(range(rows[-1] + 1), known, one) for one in np.eye(len(known))], axis=1)
         self._table: list[float] = []
         """Seconds by number of rows from 0 on; empty where it has to be made again."""
         self._beyond_s = 0.0
@@ -95,7 +97,7 @@ class PassCosts:
             By how much all of them changed on average, as a logarithm: what the machine is to blame for.
         """
         surprise = log(max(seconds, _SHORTEST_S) / self.seconds(load))
-        place = min(int(self._num_rows.searchsorted(load.num_rows)), len(self._num_rows) - 1)
+        place = min(bisect_left(self._num_rows, load.num_rows), len(self._num_rows) - 1)
         column = self._covariance[place].copy()
         variance = float(column[place]) + _VARIANCE_OF_PASS
         deviation = sqrt(variance)
@@ -106,7 +108,7 @@ class PassCosts:
         self._covariance += self._relearnt
         self._covariance -= column[:, None] * column
         self._table = []
-        return float(change.mean())
+        return float(change @ self._share)
 
     def follow(self, change: float) -> None:
         """Change all costs as those of another model on the same machine changed, which was seen since."""
@@ -119,7 +121,7 @@ class PassCosts:
 
     def _tabulate(self) -> list[float]:
         known = np.maximum.accumulate(self._measured_s * np.exp(self._correction))
-        self._table = np.interp(self._all_rows, self._num_rows, known).tolist()
+        self._table = (self._between @ known).tolist()
         if len(known) > 1:
             self._beyond_s = float((known[-1] - known[-2]) / (self._num_rows[-1] - self._num_rows[-2]))
         return self._table

@@ -139,9 +139,14 @@ def vote(
                 voters.setdefault(token_id, []).append(continuation)
         if not voters:
             break
-        weights = {token_id: sum(voter.weight for voter in named) for token_id, named in voters.items()}
-        chosen = max(weights, key=weights.__getitem__)
-        share = weights[chosen] / (sum(weights.values()) + DOUBT / (match_len + place))
+        if len(voters) == 1:
+            ((chosen, named),) = voters.items()
+            weight = all_weights = named[0].weight if len(named) == 1 else sum([voter.weight for voter in named])
+        else:
+            weights = {token_id: sum([voter.weight for voter in named]) for token_id, named in voters.items()}
+            chosen = max(weights, key=weights.__getitem__)
+            weight, all_weights = weights[chosen], sum(weights.values())
+        share = weight / (all_weights + DOUBT / (match_len + place))
         survival *= share
         if survival < MIN_SURVIVAL:
             break
