@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import TypeVar
 
 from helix.config import EngineConfig
 from helix.engine import LLMEngine
@@ -22,7 +23,7 @@ from helix.errors import (
     QueueTimeoutError,
 )
 from helix.finishing_rate import FinishingRate
-from helix.output_stream import OutputStream
+from helix.output_stream import OutputStream, push_all
 from helix.outputs import EngineInfo, RequestOutput
 from helix.request import Request
 from helix.sampling_params import SamplingParams
@@ -30,6 +31,8 @@ from helix.snapshot import EngineSnapshot
 from helix.stats import EngineStats
 from helix.structured.grammar import Grammar
 from helix.text.tokenizer import Tokenizer
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -276,7 +279,7 @@ class AsyncEngine:
             if stream is not None:
                 by_loop.setdefault(stream.loop, []).append((stream, output))
         for loop, items in by_loop.items():
-            _call_soon(loop, lambda items=items: [stream.push(output) for stream, output in items])  # type: ignore[misc]
+            _call_soon(loop, push_all, items)
 
     def _deliver_failures(self) -> None:
         for request_id, error in self._engine.take_failures():
@@ -290,7 +293,7 @@ class AsyncEngine:
         del self._streams[request_id]
         self._rate.observe()
         if stream is not None:
-            _call_soon(stream.loop, lambda: stream.fail(error))
+            _call_soon(stream.loop, stream.fail, error)
 
     def _stream(self, request_id: str) -> OutputStream | None:
         """Return what a caller reads; None where there is none, or nobody holds it any more."""
@@ -298,8 +301,8 @@ class AsyncEngine:
         return None if reference is None else reference()
 
 
-def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[T], object], argument: T) -> None:
     try:
-        loop.call_soon_threadsafe(callback)
+        loop.call_soon_threadsafe(callback, argument)
     except RuntimeError:  # the loop was closed: nobody listens any more
         logger.debug("an event loop closed before its outputs arrived")

@@ -77,15 +77,26 @@ class OutputStream(AsyncIterator[RequestOutput]):
 
     def push(self, output: RequestOutput) -> None:
         """Hand over an output; on the event loop."""
+        self._put(output)
+        self._ready.set()
+
+    def _put(self, output: RequestOutput) -> None:
         self._pending.append(output)
         if len(self._pending) == _MAX_PENDING:  # so that a reader who sleeps costs the tokens and little more
             self._pending = [_merged(self._pending)]
-        self._ready.set()
 
     def fail(self, error: BaseException) -> None:
         """Raise error at the consumer behind what is pending; on the event loop."""
         self._error = error
         self._ready.set()
+
+
+def push_all(items: Sequence[tuple[OutputStream, RequestOutput]]) -> None:
+    """Hand over what a step brought; a reader of several streams is woken once, when it finds all of it."""
+    for stream, output in items:
+        stream._put(output)
+    for ready in dict.fromkeys([stream._ready for stream, _ in items]):
+        ready.set()
 
 
 def _merged(outputs: Sequence[RequestOutput]) -> RequestOutput:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Sequence
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Self
 
 from helix import FinishReason, RequestMetrics, RequestOutput, SamplingParams
 from openai_compat.caller import Caller
+from openai_compat.direct_event import DirectEvent
 from openai_compat.engine import Engine, Outputs
 from openai_compat.errors import GenerationAborted, GrammarFailed, InvalidParameter
 from openai_compat.request_record import note_choices
@@ -39,7 +39,7 @@ class ChoiceOutputs:
         *,
         asked_by: str = "n",
     ) -> None:
-        self._ready = asyncio.Event()
+        self._ready = DirectEvent()
         self._running: dict[int, Outputs] = {}
         self._error: Exception | None = None
         self._metrics: dict[int, RequestMetrics] = {}

@@ -14,6 +14,7 @@ from litestar.types import Receive, Scope, Send
 
 from openai_compat import sse
 from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.direct_write import Write, write_of
 from openai_compat.errors import ClientClosedRequest, SlowReader
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ class _EventResponse(Response[None]):
 
 
 class _EventStream(ASGIResponse):
-    """Sends events as they come. For each of them nothing is made but its message: no task, no timer."""
+    """Sends events as they come. For each of them nothing is made but its message: no task, no timer, no coroutine."""
 
     def __init__(
         self, events: AsyncIterator[bytes], outputs: ChoiceOutputs | None, headers: dict[str, str], keep_alive_s: float
@@ -91,9 +92,11 @@ class _EventStream(ASGIResponse):
         self._stuck_since_s: float | None = None
         """Since when a message waits for the client to read; None: none does."""
         self._has_given_up = False
+        self._write: Write
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; outputs are closed whatever happens."""
+        self._write = write_of(scope)
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -107,8 +110,11 @@ class _EventStream(ASGIResponse):
             await _unless(self._watch(send, receive), self._send_events(send))
 
     async def _send_events(self, send: Send) -> None:
+        loop = asyncio.get_running_loop()
         async for events in self._events:
-            if events:
+            if events and self._write(events):
+                self._spoke_s = loop.time()
+            elif events:
                 await self._send(send, events)
         await self._send(send, b"", more_body=False)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from helix.errors import EngineDeadError
-from helix.output_stream import OutputStream
+from helix.output_stream import OutputStream, push_all
 from helix.outputs import DecodeStep, FinishReason, RequestMetrics, RequestOutput, TokenLogprob
 
 LOOP = asyncio.new_event_loop()
@@ -102,3 +102,18 @@ def test_an_error_behind_an_output_wakes_the_reader_who_waits_again() -> None:
             failing.take()
 
     asyncio.run(read())
+
+
+def test_a_reader_of_several_streams_is_woken_once_when_all_of_a_step_is_there() -> None:
+    class Counted(asyncio.Event):
+        """Counts how many streams have something when it is set."""
+
+        def set(self) -> None:
+            found.append(sum(one.take() is not None for one in streams))
+            super().set()
+
+    found: list[int] = []
+    ready = Counted()
+    streams = [stream(ready=ready) for _ in range(3)]
+    push_all([(one, output(1, is_last=True)) for one in streams])
+    assert found == [3]

@@ -1,0 +1,109 @@
+"""What is written beside ASGI's send is what send would have written, or is left to it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import weakref
+from typing import Any
+
+import pytest
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from openai_compat.direct_write import offer_write, write_of
+
+
+class Transport:
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+
+def cycle(method: str = "POST") -> tuple[RequestResponseCycle, Transport]:
+    """Return the answer to one request, before its head."""
+    transport, logger = Transport(), logging.getLogger("nobody")
+    return RequestResponseCycle(
+        scope={"type": "http", "method": method, "http_version": "1.1"},  # type: ignore[arg-type, typeddict-item]
+        transport=transport,  # type: ignore[arg-type]
+        flow=FlowControl(transport),  # type: ignore[arg-type]
+        logger=logger,
+        access_logger=logger,
+        access_log=False,
+        default_headers=[],
+        message_event=asyncio.Event(),
+        expect_100_continue=False,
+        keep_alive=True,
+        on_response=lambda: None,
+    ), transport
+
+
+async def begin(answer: RequestResponseCycle, *headers: tuple[bytes, bytes]) -> None:
+    await answer.send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+
+
+async def go_on(answer: RequestResponseCycle, body: bytes, *, more_body: bool = True) -> None:
+    await answer.send({"type": "http.response.body", "body": body, "more_body": more_body})
+
+
+def test_a_piece_is_what_send_makes_of_it() -> None:
+    async def test() -> None:
+        answers = [cycle() for _ in range(2)]
+        for answer, _ in answers:
+            offer_write(answer.scope, answer)
+            await begin(answer)
+        (sent, by_send), (written, directly) = answers
+        for body in (b"data: a\n\n", b"x" * 5000):
+            await go_on(sent, body)
+            assert write_of(written.scope)(body)  # type: ignore[arg-type]
+        for answer in (sent, written):
+            await go_on(answer, b"", more_body=False)
+        assert directly.written == by_send.written != b""
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("state", ["before the head", "no room", "left", "over", "measured", "HEAD", "gone"])
+def test_what_is_no_matter_of_writing_is_left_to_send(state: str) -> None:
+    async def test() -> None:
+        answer, transport = cycle("HEAD" if state == "HEAD" else "POST")
+        scope: dict[str, Any] = {}
+        offer_write(scope, answer)
+        if state != "before the head":
+            await begin(answer, *([(b"content-length", b"1")] if state == "measured" else []))
+        if state == "no room":
+            answer.flow.pause_writing()
+        elif state == "left":
+            answer.disconnected = True
+        elif state == "over":
+            await go_on(answer, b"", more_body=False)
+        elif state == "gone":
+            del answer
+        before = transport.written
+        assert not write_of(scope)(b"x")
+        assert transport.written == before
+
+    asyncio.run(test())
+
+
+def test_a_server_that_offers_nothing_leaves_everything_to_send() -> None:
+    assert not write_of({})(b"x")
+    assert not write_of({"extensions": None})(b"x")
+
+
+def test_the_offer_keeps_no_answer_alive() -> None:
+    async def test() -> None:
+        answer, _ = cycle()
+        offer_write(answer.scope, answer)
+        left = weakref.ref(answer)
+        del answer
+        assert left() is None
+
+    gc.disable()
+    try:
+        asyncio.run(test())
+    finally:
+        gc.enable()
