@@ -32,6 +32,8 @@ class OutputStream(AsyncIterator[RequestOutput]):
         self._pending: list[RequestOutput] = []
         self._error: BaseException | None = None
         self._is_done = False
+        self.tap: Callable[[RequestOutput], bool] | None = None
+        """Takes an output, on the event loop, before the reader is woken; returns False where it leaves it to him."""
 
     def __aiter__(self) -> OutputStream:
         return self
@@ -64,6 +66,7 @@ class OutputStream(AsyncIterator[RequestOutput]):
 
     def close(self) -> None:
         """End the request unless it has ended."""
+        self.tap = None
         if not self._is_done:
             self._is_done = True
             self._abort(self.request_id)
@@ -77,13 +80,17 @@ class OutputStream(AsyncIterator[RequestOutput]):
 
     def push(self, output: RequestOutput) -> None:
         """Hand over an output; on the event loop."""
-        self._put(output)
-        self._ready.set()
+        if not self._put(output):
+            self._ready.set()
 
-    def _put(self, output: RequestOutput) -> None:
+    def _put(self, output: RequestOutput) -> bool:
+        """Return whether the tap took an output; else it is pending."""
+        if self.tap is not None and not self._pending and self.tap(output):
+            return True
         self._pending.append(output)
         if len(self._pending) == _MAX_PENDING:  # so that a reader who sleeps costs the tokens and little more
             self._pending = [_merged(self._pending)]
+        return False
 
     def fail(self, error: BaseException) -> None:
         """Raise error at the consumer behind what is pending; on the event loop."""
@@ -93,9 +100,8 @@ class OutputStream(AsyncIterator[RequestOutput]):
 
 def push_all(items: Sequence[tuple[OutputStream, RequestOutput]]) -> None:
     """Hand over what a step brought; a reader of several streams is woken once, when it finds all of it."""
-    for stream, output in items:
-        stream._put(output)
-    for ready in dict.fromkeys([stream._ready for stream, _ in items]):
+    waiting = [stream._ready for stream, output in items if not stream._put(output)]
+    for ready in dict.fromkeys(waiting):
         ready.set()
 
 

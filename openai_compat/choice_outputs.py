@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from helix import FinishReason, RequestMetrics, RequestOutput, SamplingParams
 from openai_compat.caller import Caller
@@ -13,6 +14,11 @@ from openai_compat.direct_event import DirectEvent
 from openai_compat.engine import Engine, Outputs
 from openai_compat.errors import GenerationAborted, GrammarFailed, InvalidParameter
 from openai_compat.request_record import note_choices
+
+Taken = list[tuple[int, RequestOutput]]
+"""What came at once: choices' indices with their outputs."""
+
+T_co = TypeVar("T_co", covariant=True)
 
 _NOBODY = Caller()
 
@@ -80,17 +86,33 @@ class ChoiceOutputs:
         self._error = error
         self._ready.set()
 
-    async def take(self) -> list[tuple[int, RequestOutput]]:
+    async def take(self) -> Taken:
         """Return what has come since the last call, as (choice index, output); waits for at least one.
 
         The engine's errors are raised here.
         """
-        taken: list[tuple[int, RequestOutput]] = []
+        taken: Taken = []
         while not taken:
             await self._ready.wait()
             self._ready.clear()
             taken = self._taken()
         return taken
+
+    def divert(self, send: Callable[[Taken], bool]) -> None:
+        """Offer send what comes while somebody waits in take, who waits on where it returns True.
+
+        Several choices are not diverted, as what comes of them at once belongs together; nor are last outputs.
+        """
+        if self.num_choices > 1:
+            return
+        for index, outputs in self._running.items():
+            outputs.tap = functools.partial(self._divert, send, index)
+
+    def _divert(self, send: Callable[[Taken], bool], index: int, output: RequestOutput) -> bool:
+        if output.is_finished or not self._ready.is_awaited or not send([(index, output)]):
+            return False
+        self._metrics[index] = output.metrics
+        return True
 
     def close(self) -> None:
         """Abort what still runs. Needs no await, so that it works in a task that is being cancelled."""
@@ -98,7 +120,7 @@ class ChoiceOutputs:
             outputs.close()
         self._running.clear()
 
-    def _taken(self) -> list[tuple[int, RequestOutput]]:
+    def _taken(self) -> Taken:
         if self._error is not None:
             raise self._error
         taken = [(index, output) for index, one in self._running.items() if (output := one.take()) is not None]
@@ -110,6 +132,19 @@ class ChoiceOutputs:
                 self._finish_reasons[index] = output.finish_reason
                 del self._running[index]
         return taken
+
+
+class Batches(AsyncIterator[T_co], Generic[T_co]):
+    """What a push parser makes of the outputs of an answer, one batch of it for each take."""
+
+    def __init__(self, outputs: ChoiceOutputs, feed: Callable[[Taken], T_co]) -> None:
+        self._outputs = outputs
+        self.feed = feed
+
+    async def __anext__(self) -> T_co:
+        if self._outputs.is_finished:
+            raise StopAsyncIteration
+        return self.feed(await self._outputs.take())
 
 
 def _check_number(num_prompts: int, n: int, max_num_requests: int, asked_by: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -13,11 +14,13 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from openai_compat import sse
-from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.direct_write import Write, write_of
+from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
+from openai_compat.direct_write import DirectWriter, offered_writer
 from openai_compat.errors import ClientClosedRequest, SlowReader
 
 T = TypeVar("T")
+Feed = Callable[[Taken], Sequence[msgspec.Struct]]
+"""Takes what came at once and returns its events."""
 
 SLOW_READER_S = 60.0
 """How long a client may leave unread what waits for it, once the buffers between are full."""
@@ -40,6 +43,13 @@ def event_stream(
     Without outputs the work goes on when the client leaves.
     """
     return _EventResponse(encode(batches), outputs, headers, keep_alive_s)
+
+
+def chunk_stream(
+    batches: Batches[Sequence[msgspec.Struct]], outputs: ChoiceOutputs, headers: dict[str, str], keep_alive_s: float
+) -> Response[Any]:
+    """Return what event_stream does, and send what comes alone as soon as it comes."""
+    return _EventResponse(sse.encode_events(batches), outputs, headers, keep_alive_s, batches.feed)
 
 
 async def whole(request: Request[Any, Any, Any], outputs: ChoiceOutputs, work: Coroutine[Any, Any, T]) -> T:
@@ -68,35 +78,46 @@ class _EventResponse(Response[None]):
     """What a handler returns, so that Litestar asks for an _EventStream."""
 
     def __init__(
-        self, events: AsyncIterator[bytes], outputs: ChoiceOutputs | None, headers: dict[str, str], keep_alive_s: float
+        self,
+        events: AsyncIterator[bytes],
+        outputs: ChoiceOutputs | None,
+        headers: dict[str, str],
+        keep_alive_s: float,
+        feed: Feed | None = None,
     ) -> None:
         super().__init__(None)
-        self._stream = _EventStream(events, outputs, headers, keep_alive_s)
+        self._stream = _EventStream(events, outputs, headers, keep_alive_s, feed)
 
     def to_asgi_response(self, app: object, request: object, **_: Any) -> _EventStream:
         return self._stream
 
 
 class _EventStream(ASGIResponse):
-    """Sends events as they come. For each of them nothing is made but its message: no task, no timer, no coroutine."""
+    """Sends events as they come: for each of them no task is made, no timer, and no coroutine where the way is free."""
 
     def __init__(
-        self, events: AsyncIterator[bytes], outputs: ChoiceOutputs | None, headers: dict[str, str], keep_alive_s: float
+        self,
+        events: AsyncIterator[bytes],
+        outputs: ChoiceOutputs | None,
+        headers: dict[str, str],
+        keep_alive_s: float,
+        feed: Feed | None,
     ) -> None:
         super().__init__(headers={**headers, **sse.HEADERS}, media_type="text/event-stream")
         del self.headers["content-length"]
         self._events = events
         self._outputs = outputs
+        self._feed = feed
         self._keep_alive_s = keep_alive_s
         self._spoke_s = 0.0
         self._stuck_since_s: float | None = None
         """Since when a message waits for the client to read; None: none does."""
-        self._has_given_up = False
-        self._write: Write
+        self._has_given_up = self._has_ended = False
+        self._writer: DirectWriter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; outputs are closed whatever happens."""
-        self._write = write_of(scope)
+        self._writer = offered_writer(scope)
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -110,13 +131,32 @@ class _EventStream(ASGIResponse):
             await _unless(self._watch(send, receive), self._send_events(send))
 
     async def _send_events(self, send: Send) -> None:
-        loop = asyncio.get_running_loop()
+        if self._outputs is not None and self._feed is not None and self._writer is not None:
+            self._outputs.divert(functools.partial(self._send_at_once, self._writer, self._feed))
         async for events in self._events:
-            if events and self._write(events):
-                self._spoke_s = loop.time()
+            if events and self._writer is not None and self._writer.is_open:
+                self._write(self._writer, events)
             elif events:
                 await self._send(send, events)
+        self._has_ended = True
         await self._send(send, b"", more_body=False)
+
+    def _send_at_once(self, writer: DirectWriter, feed: Feed, taken: Taken) -> bool:
+        """Send what has come while the task waits for it, which it does not notice; return False where it has to."""
+        if not writer.is_open:
+            return False
+        try:
+            events = sse.encode_batch(feed(taken))
+            if events:
+                self._write(writer, events)
+        except Exception as error:  # the task's, as all errors of an answer are
+            assert self._outputs is not None
+            self._outputs.fail(error)
+        return True
+
+    def _write(self, writer: DirectWriter, events: bytes) -> None:
+        writer.write(events)
+        self._spoke_s = asyncio.get_running_loop().time()
 
     async def _watch(self, send: Send, receive: Receive) -> None:
         """Break every silence until the client has left; give up the answer of one that does not read.
@@ -136,7 +176,11 @@ class _EventStream(ASGIResponse):
                 pass
             if is_stuck and self._stuck_since_s is not None and loop.time() - self._stuck_since_s >= SLOW_READER_S:
                 self._give_up()
-            elif self._stuck_since_s is None and loop.time() - self._spoke_s >= self._keep_alive_s:
+            elif (
+                not self._has_ended
+                and self._stuck_since_s is None
+                and loop.time() - self._spoke_s >= self._keep_alive_s
+            ):
                 try:
                     await asyncio.wait_for(self._send(send, sse.PING), SLOW_READER_S)
                 except TimeoutError:

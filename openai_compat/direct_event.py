@@ -19,6 +19,11 @@ class DirectEvent(asyncio.Event):
         super().__init__()
         self._waiter: _Waiter | None = None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a task waits, which set would let go on."""
+        return self._waiter is not None and not self._waiter.is_over
+
     def set(self) -> None:
         """Let the waiter go on, and whoever waits later until clear."""
         super().set()
@@ -29,7 +34,7 @@ class DirectEvent(asyncio.Event):
     async def wait(self) -> Literal[True]:
         """Wait for set, unless it was called since clear."""
         if not self.is_set():
-            assert self._waiter is None or self._waiter.is_over, "an event for one waiter"
+            assert not self.is_awaited, "an event for one waiter"
             self._waiter = _Waiter(asyncio.get_running_loop())
             await self._waiter
         return True

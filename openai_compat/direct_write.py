@@ -3,42 +3,48 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-Write = Callable[[bytes], bool]
-"""Sends a piece of a body that has begun and does not end here, or returns False: then it is send's business."""
+
+class DirectWriter:
+    """Writes pieces of one answer's body where a plain write is all that send would do."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = weakref.ref(cycle)  # whose scope has the writer
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a piece can be written now: the body has begun, and there is a reader with room for it."""
+        cycle = self._cycle()
+        return (
+            cycle is not None
+            and bool(cycle.chunked_encoding)  # else nothing was sent, or the body is measured, or left out
+            and not cycle.response_complete
+            and not cycle.disconnected
+            and not cycle.flow.write_paused
+        )
+
+    def write(self, body: bytes) -> None:
+        """Send a piece, not empty and not the last; only while is_open."""
+        cycle = self._cycle()
+        assert cycle is not None, "the answer is open"
+        cycle.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+
 
 _EXTENSION = "helix.write"
 
 
-def offer_write(scope: Any, cycle: RequestResponseCycle) -> None:
-    """Put a Write for the answer of cycle into its scope, as an extension of ASGI."""
-    reference = weakref.ref(cycle)  # the cycle has the scope
-
-    def write(body: bytes) -> bool:
-        cycle = reference()
-        if (
-            cycle is None
-            or not cycle.chunked_encoding  # nothing was sent yet, or the body is measured, or left out
-            or cycle.response_complete
-            or cycle.disconnected
-            or cycle.flow.write_paused
-        ):
-            return False
-        cycle.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
-        return True
-
-    scope.setdefault("extensions", {})[_EXTENSION] = write
+def offer_writer(scope: MutableMapping[str, Any], cycle: RequestResponseCycle) -> None:
+    """Put a writer for the answer of cycle into a request's scope, as an extension of ASGI."""
+    scope["extensions"] = {_EXTENSION: DirectWriter(cycle)}
 
 
-def write_of(scope: Mapping[str, Any]) -> Write:
-    """Return the Write that the server offers; one that leaves everything to send if it offers none."""
-    write: Write = (scope.get("extensions") or {}).get(_EXTENSION, _leave)
-    return write
-
-
-def _leave(body: bytes) -> bool:
-    return False
+def offered_writer(scope: Mapping[str, Any]) -> DirectWriter | None:
+    """Return the writer that the server offers, if it does."""
+    writer: DirectWriter | None = (scope.get("extensions") or {}).get(_EXTENSION)
+    return writer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from helix import EngineInfo, EngineSnapshot, EngineStats, Grammar, RequestOutput, SamplingParams
@@ -72,6 +72,9 @@ class ChatTokenizer(Protocol):
 
 class Outputs(Protocol):
     """What comes of one request."""
+
+    tap: Callable[[RequestOutput], bool] | None
+    """Is offered every output before ready is set for it; returns False where it is to be taken as any other."""
 
     def take(self) -> RequestOutput | None:
         """Return what has come since the last time as one output, None if nothing has; errors are raised."""

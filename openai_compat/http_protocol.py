@@ -8,7 +8,7 @@ from http import HTTPStatus
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from openai_compat.direct_write import offer_write
+from openai_compat.direct_write import offer_writer
 from openai_compat.errors import ApiError
 
 MAX_HEAD_BYTES = 65536
@@ -61,7 +61,7 @@ class HTTPProtocol(HttpToolsProtocol):
         if self._method is not None:
             self.scope["method"], self._method = self._method, None
         if self.cycle is not None:
-            offer_write(self.scope, self.cycle)
+            offer_writer(self.scope, self.cycle)  # type: ignore[arg-type]
 
     def on_message_complete(self) -> None:
         """Note that a request ends."""

@@ -51,6 +51,11 @@ async def encode_numbered_events(batches: AsyncIterator[Sequence[msgspec.Struct]
         yield numbered(to_api_error(error).envelope)
 
 
+def encode_batch(events: Sequence[msgspec.Struct]) -> bytes:
+    """Return events that came together."""
+    return b"".join(map(encode_event, events))
+
+
 async def encode_events(batches: AsyncIterator[Sequence[msgspec.Struct]]) -> AsyncIterator[bytes]:
     """Yield an event for each chunk of each batch, then DONE.
 
@@ -58,7 +63,7 @@ async def encode_events(batches: AsyncIterator[Sequence[msgspec.Struct]]) -> Asy
     """
     try:
         async for chunks in batches:
-            yield b"".join(map(encode_event, chunks))
+            yield encode_batch(chunks)
     except Exception as error:
         yield encode_event(to_api_error(error).envelope)
     else:

@@ -298,6 +298,7 @@ class FakeOutputs:
 
     def __init__(self, steps: AsyncIterator[RequestOutput], ready: asyncio.Event, end: Callable[[], None]) -> None:
         self._steps, self._ready, self._end = steps, ready, end
+        self.tap: Callable[[RequestOutput], bool] | None = None
         self._play_on()
 
     def take(self) -> RequestOutput | None:
@@ -309,6 +310,7 @@ class FakeOutputs:
         return output
 
     def close(self) -> None:
+        self.tap = None
         self._step.cancel()
         self._end()
 
@@ -319,7 +321,10 @@ class FakeOutputs:
     def _played(self, step: asyncio.Task[RequestOutput]) -> None:
         if not step.cancelled():
             step.exception()  # seen, if nobody takes it
-        self._ready.set()
+        if step.cancelled() or step.exception() or self.tap is None or not self.tap(step.result()):
+            self._ready.set()
+        else:
+            self._play_on()
 
 
 def _step(token_ids: Sequence[int], proposer: str | None) -> DecodeStep:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from helix import FinishReason, RequestOutput, TokenLogprob
-from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
 from openai_compat.reasoning import Reasoning
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.logprobs import chat_logprobs, shown_logprobs
@@ -49,13 +48,14 @@ async def chat_completion(answer: Answer, outputs: ChoiceOutputs) -> ChatComplet
     )
 
 
-async def chat_chunks(answer: Answer, outputs: ChoiceOutputs) -> AsyncIterator[list[ChatCompletionChunk]]:
-    """Yield the answer in pieces, those that came together in one list; the last piece has the numbers."""
+def chat_chunks(answer: Answer, outputs: ChoiceOutputs) -> Batches[list[ChatCompletionChunk]]:
+    """Return the answer in pieces, those that came together in one list; the last piece has the numbers."""
     choices = [_Choice(answer, index) for index in range(outputs.num_choices)]
     identity, usage = _identity(answer), None if answer.includes_usage else UNSET
-    while not outputs.is_finished:
+
+    def feed(taken: Taken) -> list[ChatCompletionChunk]:
         deltas: list[ChatChunkChoice] = []
-        for index, output in await outputs.take():
+        for index, output in taken:
             answer.tally.add(index, output)
             deltas += choices[index].deltas(output)
         chunks = [ChatCompletionChunk(**identity, choices=[delta], usage=usage) for delta in deltas]
@@ -64,7 +64,9 @@ async def chat_chunks(answer: Answer, outputs: ChoiceOutputs) -> AsyncIterator[l
                 total = answer.tally.usage(outputs.num_choices)
                 chunks.append(ChatCompletionChunk(**identity, choices=[], usage=total))
             chunks[-1].helix = answer.tally.report()
-        yield chunks
+        return chunks
+
+    return Batches(outputs, feed)
 
 
 def _identity(answer: Answer) -> dict[str, Any]:

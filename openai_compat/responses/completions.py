@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from helix import FinishReason, RequestOutput, TokenLogprob
-from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
 from openai_compat.echo import Echo
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.logprobs import LOWEST_LOGPROB, CompletionLogprobsBuilder, shown_logprobs
@@ -39,15 +39,16 @@ async def completion(
     )
 
 
-async def completion_chunks(
+def completion_chunks(
     answer: Answer, outputs: ChoiceOutputs, request: CompletionRequest, echoes: Sequence[Echo]
-) -> AsyncIterator[list[Completion]]:
-    """Yield the answer in pieces, those that came together in one list; the last piece has the numbers."""
+) -> Batches[list[Completion]]:
+    """Return the answer in pieces, those that came together in one list; the last piece has the numbers."""
     choices = _choices(answer, outputs, request, echoes)
     identity, usage = _identity(answer), None if answer.includes_usage else UNSET
-    while not outputs.is_finished:
+
+    def feed(taken: Taken) -> list[Completion]:
         pieces: list[CompletionChoice] = []
-        for index, output in await outputs.take():
+        for index, output in taken:
             answer.tally.add(index, output)
             pieces += choices[index].pieces(output)
         pieces += [piece for choice in choices for piece in choice.held_pieces()]
@@ -56,7 +57,9 @@ async def completion_chunks(
             if answer.includes_usage:
                 chunks.append(Completion(**identity, choices=[], usage=answer.tally.usage(outputs.num_choices)))
             chunks[-1].helix = answer.tally.report()
-        yield chunks
+        return chunks
+
+    return Batches(outputs, feed)
 
 
 def _identity(answer: Answer) -> dict[str, Any]:

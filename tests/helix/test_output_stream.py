@@ -117,3 +117,29 @@ def test_a_reader_of_several_streams_is_woken_once_when_all_of_a_step_is_there()
     streams = [stream(ready=ready) for _ in range(3)]
     push_all([(one, output(1, is_last=True)) for one in streams])
     assert found == [3]
+
+
+def test_a_tap_is_offered_each_output_and_passes_none_that_waits() -> None:
+    """An output that overtook one that the reader has not taken would be out of order."""
+
+    async def read() -> None:
+        ready = asyncio.Event()
+        one = stream(ready=ready)
+        tapped: list[int] = []
+        one.tap = lambda output: output.token_ids != (2,) and not tapped.append(output.token_ids[0])  # type: ignore[func-returns-value]
+        one.push(output(1))
+        assert not ready.is_set()
+        assert one.take() is None
+        one.push(output(2))
+        push_all([(one, output(3))])
+        assert tapped == [1]
+        assert ready.is_set()
+        taken = one.take()
+        assert taken is not None
+        assert taken.token_ids == (2, 3)
+        one.push(output(4))
+        one.close()
+        one.push(output(5))
+        assert tapped == [1, 4]
+
+    asyncio.run(read())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from helix import EngineBusyError, EngineDeadError, FinishReason, RequestMetrics, RequestOutput, SamplingParams
-from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.choice_outputs import ChoiceOutputs, Taken
 from openai_compat.errors import ApiError, GenerationAborted, GrammarFailed, InvalidParameter
 from tests.fakes import FakeEngine
 
@@ -118,3 +118,40 @@ def test_choices_that_fail_together_are_one_error(caplog: pytest.LogCaptureFixtu
     run(test)
     gc.collect()
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("num_choices", [1, 2])
+def test_what_is_diverted_is_not_taken_and_the_last_output_is(num_choices: int) -> None:
+    async def test() -> None:
+        engine = started(FakeEngine(step_s=0.001))
+        diverted: list[str] = []
+        taken: list[str] = []
+
+        def send(outputs: Taken) -> bool:
+            if len(diverted) == 2:
+                return False
+            diverted.append("".join(output.text for _, output in outputs))
+            return True
+
+        with ChoiceOutputs(engine, PROMPTS[:1], PARAMS[:num_choices], "a") as outputs:
+            outputs.divert(send)
+            while not outputs.is_finished:
+                taken += [output.text for index, output in await outputs.take() if index == 0]
+        assert "".join(diverted + taken) == "You said: a (1)"
+        assert len(diverted) == (2 if num_choices == 1 else 0)
+
+    run(test)
+
+
+def test_nothing_is_diverted_from_a_reader_that_is_busy() -> None:
+    async def test() -> None:
+        engine = started(FakeEngine(step_s=0.001))
+        diverted: list[Taken] = []
+        with ChoiceOutputs(engine, PROMPTS[:1], PARAMS[:1], "a") as outputs:
+            outputs.divert(lambda taken: not diverted.append(taken))  # type: ignore[func-returns-value]
+            await asyncio.sleep(0.05)
+            assert not diverted
+            ((_, output),) = await outputs.take()
+            assert output.text == "You"
+
+    run(test)

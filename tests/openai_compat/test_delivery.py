@@ -9,12 +9,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from helix import SamplingParams
 from openai_compat import sse
-from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.delivery import event_stream
+from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
+from openai_compat.delivery import chunk_stream, event_stream
 from openai_compat.schemas.responses import DeletedResponse as Event
 from tests.fakes import FakeEngine
 from tests.servers import Server
@@ -199,3 +200,74 @@ def test_a_stream_that_cannot_be_sent_ends_its_request() -> None:
         return engine.aborted
 
     assert asyncio.run(run()) == ["a-0"]
+
+
+class Wire:
+    """A connection whose server offers to write directly; open_for says before which write it has no room."""
+
+    def __init__(self, open_for: Callable[[int], bool]) -> None:
+        self._open_for = open_for
+        self.bodies: list[bytes] = []
+        self.num_written = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._open_for(len(self.bodies))
+
+    def write(self, body: bytes) -> None:
+        assert self.is_open
+        self.bodies.append(body)
+        self.num_written += 1
+
+    async def send(self, message: Any) -> None:
+        await asyncio.sleep(0.003)
+        if message["type"] == "http.response.body":
+            self.bodies.append(message["body"])
+
+    async def receive(self) -> Any:
+        await asyncio.Event().wait()
+
+
+def answered(wire: Wire, engine: FakeEngine, feed: Callable[[Taken], list[Event]]) -> bytes:
+    """Send one answer of the engine over the wire, and return what was sent."""
+
+    async def run() -> None:
+        engine.start()
+        outputs = ChoiceOutputs(engine, [[97]], [SamplingParams()], "a")
+        response = chunk_stream(Batches(outputs, feed), outputs, {}, 60).to_asgi_response(None, None)  # type: ignore[arg-type]
+        await response({"extensions": {"helix.write": wire}}, wire.receive, wire.send)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    return b"".join(wire.bodies)
+
+
+def texts(taken: Taken) -> list[Event]:
+    return [Event(id=output.text) for _, output in taken]
+
+
+@pytest.mark.parametrize(
+    "open_for",
+    [lambda number: True, lambda number: False, lambda number: number % 3 == 0, lambda number: number % 7 < 4],
+    ids=["always", "never", "now and then", "in turns"],
+)
+def test_what_is_written_at_once_and_what_waits_for_room_are_in_order(open_for: Callable[[int], bool]) -> None:
+    said = "".join(f"{number} " for number in range(100))
+    wire = Wire(open_for)
+    sent = answered(wire, FakeEngine(lambda prompt, params: said, step_s=0.0005), texts)
+    events = [msgspec.json.decode(event.removeprefix(b"data: ")) for event in sent.split(b"\n\n")[:-2]]
+    assert "".join(event["id"] for event in events) == said
+    assert sent.endswith(sse.DONE)
+    assert (wire.num_written > 0) == open_for(0)
+
+
+def test_an_error_in_what_is_written_at_once_is_the_streams_last_event() -> None:
+    def feed(taken: Taken) -> list[Event]:
+        if wire.bodies:
+            raise RuntimeError("a bug")
+        return texts(taken)
+
+    wire = Wire(lambda number: True)
+    engine = FakeEngine(lambda prompt, params: "x" * 100, step_s=0.001)
+    sent = answered(wire, engine, feed)
+    assert b"internal_error" in sent.split(b"\n\n")[-2]
+    assert engine.aborted == ["a-0"]
