@@ -176,15 +176,15 @@ class _EventStream(ASGIResponse):
                 pass
             if is_stuck and self._stuck_since_s is not None and loop.time() - self._stuck_since_s >= SLOW_READER_S:
                 self._give_up()
-            elif (
-                not self._has_ended
-                and self._stuck_since_s is None
-                and loop.time() - self._spoke_s >= self._keep_alive_s
-            ):
+            elif self._stuck_since_s is None and loop.time() - self._spoke_s >= self._keep_alive_s:
                 try:
-                    await asyncio.wait_for(self._send(send, sse.PING), SLOW_READER_S)
+                    await asyncio.wait_for(self._ping(send), SLOW_READER_S)
                 except TimeoutError:
                     self._give_up()
+
+    async def _ping(self, send: Send) -> None:
+        if not self._has_ended:  # since the silence was noticed
+            await self._send(send, sse.PING)
 
     def _give_up(self) -> None:
         if self._has_given_up or self._outputs is None:
