@@ -3,7 +3,8 @@
 The processor time of the event loop's thread is read around runs of many streams, whose client is a process of its
 own; requests of one token tell what a request costs, long ones what every further chunk costs. Beside it stand the
 time of the engine's step, taken by a bare loop over the same engine in the same rounds, and the time to make and
-encode one chunk, by msgspec as the server does it and by the pydantic models of OpenAI's package.
+encode one chunk, by msgspec as the server does it and by the pydantic models of OpenAI's package, and the floor: what
+an event loop takes that is woken at every step of the engine and writes fixed bytes.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ import time
 from statistics import median
 from typing import Any
 
+from benchmarks.delivery_floor import floor_s
 from benchmarks.report import commit, hardware, number, print_json, table
-from helix import AsyncEngine, EngineConfig, SamplingParams, SchedulerConfig
+from helix import AsyncEngine, EngineConfig, LLMEngine, SamplingParams, SchedulerConfig
 from openai_compat.config import ServerConfig
 from openai_compat.schemas.chat import ChatChunkChoice, ChatCompletionChunk, Delta
 from openai_compat.sse import encode_event
 from tests.servers import running_server
 
-STREAMS = (1, 16, 64)
+STREAMS = {1: 16, 16: 2, 64: 1}
+"""Streams at once, and how many times in a round: a request costs as much as many chunks, so one alone says little."""
 IDENTITY = {
     "id": "chatcmpl-0123456789abcdef",
     "created": 1_750_000_000,
@@ -43,10 +46,12 @@ def main() -> None:
     if arguments.quick:
         arguments.rounds, arguments.max_tokens = 1, 8
     scheduler = SchedulerConfig(max_num_seqs=max(STREAMS), max_num_batched_tokens=512)
-    engine = AsyncEngine(EngineConfig(scheduler=scheduler))
+    config = EngineConfig(scheduler=scheduler)
+    bare = LLMEngine(config)
+    engine = AsyncEngine(engine=LLMEngine(config, worker=bare.worker))  # one of them computes at a time
     with running_server(engine, ServerConfig(port=0)) as server:
         port = int(server.url.rpartition(":")[2])
-        rounds = [measure(engine, port, arguments.max_tokens) for _ in range(arguments.rounds)]
+        rounds = [measure(engine, bare, port, arguments.max_tokens) for _ in range(arguments.rounds)]
     step_s = median(one["step_s"] for one in rounds)
     facts = {"hardware": hardware(), "commit": commit(), "rounds": arguments.rounds, "tokens": arguments.max_tokens}
     print("\n".join(f"{name}: {value}" for name, value in facts.items()))
@@ -55,30 +60,33 @@ def main() -> None:
     for num_streams in STREAMS:
         chunk_s = median(one[f"chunk_s_{num_streams}"] for one in rounds)
         request_s = median(one[f"request_s_{num_streams}"] for one in rounds)
-        rows.append([num_streams, number(1e6 * chunk_s), f"{chunk_s / step_s:.1%}", number(1e6 * request_s)])
-    print(table(["streams", "µs per chunk", "of that step", "µs per request"], rows))
+        floor = median(one[f"floor_s_{num_streams}"] for one in rounds)
+        us = [number(1e6 * s) for s in (chunk_s, floor, request_s)]
+        rows.append([num_streams, us[0], f"{chunk_s / step_s:.1%}", us[1], us[2]])
+    print(table(["streams", "µs per chunk", "of that step", "µs, floor", "µs per request"], rows))
     encoding = encode_times(200 if arguments.quick else 20_000)
     print()
     print(table(["one chunk made and encoded by", "µs"], [[name, number(1e6 * s)] for name, s in encoding.items()]))
     print_json({"facts": facts, "rounds": rounds, "encoding_s": encoding})
 
 
-def measure(engine: AsyncEngine, port: int, max_tokens: int) -> dict[str, float]:
-    """Return one round: seconds of a bare step, and of the event loop per chunk and per request."""
+def measure(engine: AsyncEngine, bare: LLMEngine, port: int, max_tokens: int) -> dict[str, float]:
+    """Return one round: seconds of a bare step, and of the event loop per chunk, on the floor, and per request."""
     result = {"step_s": bare_step_s(engine, max_tokens)}
-    for num_streams in STREAMS:
-        short_s, short_chunks = loop_s(port, num_streams, 1)
-        long_s, long_chunks = loop_s(port, num_streams, max_tokens)
+    for num_streams, times in STREAMS.items():
+        short_s, short_chunks = loop_s(port, num_streams, 1, times)
+        long_s, long_chunks = loop_s(port, num_streams, max_tokens, times)
         result[f"chunk_s_{num_streams}"] = (long_s - short_s) / (long_chunks - short_chunks)
-        result[f"request_s_{num_streams}"] = short_s / num_streams
+        result[f"request_s_{num_streams}"] = short_s / (num_streams * times)
+        result[f"floor_s_{num_streams}"] = floor_s(bare, num_streams, max_tokens)
     return result
 
 
-def loop_s(port: int, num_streams: int, max_tokens: int) -> tuple[float, int]:
+def loop_s(port: int, num_streams: int, max_tokens: int, times: int) -> tuple[float, int]:
     """Return the processor time of the server's thread for some streams, and the number of their chunks."""
     clock = time.pthread_getcpuclockid(_server_thread())
     began_s = time.clock_gettime(clock)
-    words = [sys.executable, "-m", "benchmarks.stream_client", str(port), str(num_streams), str(max_tokens)]
+    words = [sys.executable, "-m", "benchmarks.stream_client", *map(str, (port, num_streams, max_tokens, times))]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return time.clock_gettime(clock) - began_s, int(done.stdout)
 
