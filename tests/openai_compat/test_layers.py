@@ -9,7 +9,7 @@ import openai_compat
 
 # A module may import from its own layer and those before it.
 LAYERS = [
-    {"schemas", "config", "engine", "held_back", "options", "version", "closed_schema"},
+    {"schemas", "config", "engine", "held_back", "options", "version", "closed_schema", "direct_event", "direct_write"},
     {"errors", "tool_calls", "reasoning"},
     {"answer_format"},
     {
