@@ -98,20 +98,20 @@ class ChoiceOutputs:
             taken = self._taken()
         return taken
 
-    def divert(self, send: Callable[[Taken], bool]) -> None:
+    def divert(self, send: Callable[[RequestOutput], bool]) -> None:
         """Offer send what comes while somebody waits in take, who waits on where it returns True.
 
         Several choices are not diverted, as what comes of them at once belongs together; nor are last outputs.
         """
         if self.num_choices > 1:
             return
-        for index, outputs in self._running.items():
-            outputs.tap = functools.partial(self._divert, send, index)
+        for outputs in self._running.values():
+            outputs.tap = functools.partial(self._divert, send)
 
-    def _divert(self, send: Callable[[Taken], bool], index: int, output: RequestOutput) -> bool:
-        if output.is_finished or not self._ready.is_awaited or not send([(index, output)]):
+    def _divert(self, send: Callable[[RequestOutput], bool], output: RequestOutput) -> bool:
+        if output.is_finished or not self._ready.is_awaited or not send(output):
             return False
-        self._metrics[index] = output.metrics
+        self._metrics[0] = output.metrics
         return True
 
     def close(self) -> None:
@@ -137,9 +137,16 @@ class ChoiceOutputs:
 class Batches(AsyncIterator[T_co], Generic[T_co]):
     """What a push parser makes of the outputs of an answer, one batch of it for each take."""
 
-    def __init__(self, outputs: ChoiceOutputs, feed: Callable[[Taken], T_co]) -> None:
+    def __init__(
+        self,
+        outputs: ChoiceOutputs,
+        feed: Callable[[Taken], T_co],
+        text_event: Callable[[RequestOutput], bytes | None] = lambda output: None,
+    ) -> None:
         self._outputs = outputs
         self.feed = feed
+        self.text_event = text_event
+        """Returns in place of feed the event of a lone choice's output that adds no more than text; else None."""
 
     async def __anext__(self) -> T_co:
         if self._outputs.is_finished:

@@ -13,14 +13,15 @@ from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
+from helix import RequestOutput
 from openai_compat import sse
-from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
+from openai_compat.choice_outputs import Batches, ChoiceOutputs
 from openai_compat.direct_write import DirectWriter, offered_writer
 from openai_compat.errors import ClientClosedRequest, SlowReader
 
 T = TypeVar("T")
-Feed = Callable[[Taken], Sequence[msgspec.Struct]]
-"""Takes what came at once and returns its events."""
+Feed = Callable[[RequestOutput], bytes]
+"""Takes an output that came alone and returns its events."""
 
 SLOW_READER_S = 60.0
 """How long a client may leave unread what waits for it, once the buffers between are full."""
@@ -49,7 +50,12 @@ def chunk_stream(
     batches: Batches[Sequence[msgspec.Struct]], outputs: ChoiceOutputs, headers: dict[str, str], keep_alive_s: float
 ) -> Response[Any]:
     """Return what event_stream does, and send what comes alone as soon as it comes."""
-    return _EventResponse(sse.encode_events(batches), outputs, headers, keep_alive_s, batches.feed)
+    feed = functools.partial(_event, batches)
+    return _EventResponse(sse.encode_events(batches), outputs, headers, keep_alive_s, feed)
+
+
+def _event(batches: Batches[Sequence[msgspec.Struct]], output: RequestOutput) -> bytes:
+    return batches.text_event(output) or sse.encode_batch(batches.feed([(0, output)]))
 
 
 async def whole(request: Request[Any, Any, Any], outputs: ChoiceOutputs, work: Coroutine[Any, Any, T]) -> T:
@@ -141,12 +147,12 @@ class _EventStream(ASGIResponse):
         self._has_ended = True
         await self._send(send, b"", more_body=False)
 
-    def _send_at_once(self, writer: DirectWriter, feed: Feed, taken: Taken) -> bool:
+    def _send_at_once(self, writer: DirectWriter, feed: Feed, output: RequestOutput) -> bool:
         """Send what has come while the task waits for it, which it does not notice; return False where it has to."""
         if not writer.is_open:
             return False
         try:
-            events = sse.encode_batch(feed(taken))
+            events = feed(output)
             if events:
                 self._write(writer, events)
         except Exception as error:  # the task's, as all errors of an answer are

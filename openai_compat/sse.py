@@ -13,6 +13,8 @@ DONE = b"data: [DONE]\n\n"
 """The last event of a stream that went well."""
 PING = b": ping\n\n"
 """A comment, which clients skip and proxies count as a sign of life."""
+TEXT = "\0"
+"""Stands for the text of a TextEvent."""
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 _encoder = msgspec.json.Encoder()
@@ -21,6 +23,18 @@ _encoder = msgspec.json.Encoder()
 def encode_event(event: msgspec.Struct) -> bytes:
     """Return one event."""
     return b"data: " + _encoder.encode(event) + b"\n\n"
+
+
+class TextEvent:
+    """An event that is the same each time but for one text, encoded once."""
+
+    def __init__(self, event: msgspec.Struct) -> None:
+        self._before, text, self._after = encode_event(event).partition(_encoder.encode(TEXT))
+        assert text, "the event has a text"
+
+    def __call__(self, text: str) -> bytes:
+        """Return the event with a text."""
+        return self._before + _encoder.encode(text) + self._after
 
 
 def encode_named_event(event: msgspec.Struct) -> bytes:

@@ -141,6 +141,8 @@ class FakeEngine:
         """One more is refused as busy."""
         self.failure_after: int | None = None
         """Steps after which every request dies."""
+        self.has_tap = True
+        """Whether outputs are offered to taps."""
         self.prompts: list[str] = []
         self.params: list[SamplingParams] = []
         self.compiled: list[Grammar] = []
@@ -232,7 +234,7 @@ class FakeEngine:
         assert request_id is not None, "the server names its requests"
         self.running.add(request_id)
         steps = self._play(request_id, prompt_token_ids, params, self.reply(prompt, params))
-        return FakeOutputs(steps, ready or asyncio.Event(), lambda: self.end(request_id))
+        return FakeOutputs(steps, ready or asyncio.Event(), lambda: self.end(request_id), has_tap=self.has_tap)
 
     async def _play(
         self, request_id: str, prompt: Sequence[int], params: SamplingParams, reply: str
@@ -296,9 +298,12 @@ class FakeEngine:
 class FakeOutputs:
     """Plays the steps of one request, each once the one before was taken."""
 
-    def __init__(self, steps: AsyncIterator[RequestOutput], ready: asyncio.Event, end: Callable[[], None]) -> None:
+    def __init__(
+        self, steps: AsyncIterator[RequestOutput], ready: asyncio.Event, end: Callable[[], None], *, has_tap: bool
+    ) -> None:
         self._steps, self._ready, self._end = steps, ready, end
         self.tap: Callable[[RequestOutput], bool] | None = None
+        self._has_tap = has_tap
         self._play_on()
 
     def take(self) -> RequestOutput | None:
@@ -321,10 +326,13 @@ class FakeOutputs:
     def _played(self, step: asyncio.Task[RequestOutput]) -> None:
         if not step.cancelled():
             step.exception()  # seen, if nobody takes it
-        if step.cancelled() or step.exception() or self.tap is None or not self.tap(step.result()):
+        if step.cancelled() or step.exception() or not self._is_tapped(step.result()):
             self._ready.set()
         else:
             self._play_on()
+
+    def _is_tapped(self, output: RequestOutput) -> bool:
+        return self._has_tap and self.tap is not None and self.tap(output)
 
 
 def _step(token_ids: Sequence[int], proposer: str | None) -> DecodeStep:

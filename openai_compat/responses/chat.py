@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from helix import FinishReason, RequestOutput, TokenLogprob
+from openai_compat import sse
 from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
 from openai_compat.reasoning import Reasoning
 from openai_compat.responses.answer import Answer
@@ -66,7 +67,16 @@ def chat_chunks(answer: Answer, outputs: ChoiceOutputs) -> Batches[list[ChatComp
             chunks[-1].helix = answer.tally.report()
         return chunks
 
-    return Batches(outputs, feed)
+    choice = ChatChunkChoice(index=0, delta=Delta(content=sse.TEXT))
+    text_event = sse.TextEvent(ChatCompletionChunk(**identity, choices=[choice], usage=usage))
+
+    def event(output: RequestOutput) -> bytes | None:
+        if not choices[0].adds_text(output):
+            return None
+        answer.tally.add(0, output)
+        return text_event(output.text)
+
+    return Batches(outputs, feed, event)
 
 
 def _identity(answer: Answer) -> dict[str, Any]:
@@ -134,6 +144,11 @@ class _Choice:
             finish_reason=self._finish_reason,
             speculation_trace=self._steps if self._answer.params.reports_steps else UNSET,
         )
+
+    def adds_text(self, output: RequestOutput) -> bool:
+        """Whether an output that is not the last adds one delta of content to a stream and nothing else."""
+        is_bare = output.logprobs is None and not output.steps and bool(output.text)
+        return is_bare and self._has_role and self._reader.is_plain
 
     def deltas(self, output: RequestOutput) -> list[ChatChunkChoice]:
         """Return what one output adds to a stream: role at first, then content and calls, finish_reason at last."""

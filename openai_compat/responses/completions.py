@@ -10,6 +10,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from helix import FinishReason, RequestOutput, TokenLogprob
+from openai_compat import sse
 from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
 from openai_compat.echo import Echo
 from openai_compat.responses.answer import Answer
@@ -59,7 +60,16 @@ def completion_chunks(
             chunks[-1].helix = answer.tally.report()
         return chunks
 
-    return Batches(outputs, feed)
+    piece = CompletionChoice(index=0, text=sse.TEXT)
+    text_event = sse.TextEvent(Completion(**identity, choices=[piece], usage=usage))
+
+    def event(output: RequestOutput) -> bytes | None:
+        if not choices[0].adds_text(output):
+            return None
+        answer.tally.add(0, output)
+        return text_event(output.text)
+
+    return Batches(outputs, feed, event)
 
 
 def _identity(answer: Answer) -> dict[str, Any]:
@@ -150,6 +160,10 @@ class _Choice:
             self._echoed.scores = output.prompt_logprobs
         self._held.append(output)
         return self.held_pieces()
+
+    def adds_text(self, output: RequestOutput) -> bool:
+        """Whether an output that is not the last adds its text to a stream and nothing else."""
+        return bool(output.text) and self._echoed is None and not self._wants_logprobs
 
     def held_pieces(self) -> list[CompletionChoice]:
         """Return what can be shown of what has come."""

@@ -36,6 +36,11 @@ class AnswerReader:
         self._custom_names = {tool.name for tool in tools if tool.is_custom}
         self._input: CustomInput | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all text is content."""
+        return self._channels is None and self._counter is None and self._calls is None
+
     def read(self, output: RequestOutput) -> list[Reasoning | Piece]:
         """Return what an output adds to the message; none of the pieces is empty."""
         if self._channels is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from helix import EngineBusyError, EngineDeadError, FinishReason, RequestMetrics, RequestOutput, SamplingParams
-from openai_compat.choice_outputs import ChoiceOutputs, Taken
+from openai_compat.choice_outputs import ChoiceOutputs
 from openai_compat.errors import ApiError, GenerationAborted, GrammarFailed, InvalidParameter
 from tests.fakes import FakeEngine
 
@@ -127,10 +127,10 @@ def test_what_is_diverted_is_not_taken_and_the_last_output_is(num_choices: int) 
         diverted: list[str] = []
         taken: list[str] = []
 
-        def send(outputs: Taken) -> bool:
+        def send(output: RequestOutput) -> bool:
             if len(diverted) == 2:
                 return False
-            diverted.append("".join(output.text for _, output in outputs))
+            diverted.append(output.text)
             return True
 
         with ChoiceOutputs(engine, PROMPTS[:1], PARAMS[:num_choices], "a") as outputs:
@@ -146,9 +146,9 @@ def test_what_is_diverted_is_not_taken_and_the_last_output_is(num_choices: int) 
 def test_nothing_is_diverted_from_a_reader_that_is_busy() -> None:
     async def test() -> None:
         engine = started(FakeEngine(step_s=0.001))
-        diverted: list[Taken] = []
+        diverted: list[RequestOutput] = []
         with ChoiceOutputs(engine, PROMPTS[:1], PARAMS[:1], "a") as outputs:
-            outputs.divert(lambda taken: not diverted.append(taken))  # type: ignore[func-returns-value]
+            outputs.divert(lambda output: not diverted.append(output))  # type: ignore[func-returns-value]
             await asyncio.sleep(0.05)
             assert not diverted
             ((_, output),) = await outputs.take()

@@ -271,3 +271,53 @@ def test_an_error_in_what_is_written_at_once_is_the_streams_last_event() -> None
     sent = answered(wire, engine, feed)
     assert b"internal_error" in sent.split(b"\n\n")[-2]
     assert engine.aborted == ["a-0"]
+
+
+def events_of(text: str) -> list[str]:
+    """Return the events of a stream without what differs from time to time."""
+    events = [json.loads(line.removeprefix("data: ")) for line in text.split("\n") if line.startswith("data: {")]
+    assert events
+    return [
+        json.dumps({name: event[name] for name in event if name not in ("id", "created", "helix")}) for event in events
+    ]
+
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"n": 2},
+        {"stop": "7"},
+        {"logprobs": True, "top_logprobs": 1},
+        {"stream_options": {"include_usage": True}, "service_tier": "auto"},
+        {"speculation_trace": True},
+        {"tools": [TOOL]},
+    ],
+    ids=lambda fields: "+".join(fields) or "plain",
+)
+def test_a_chat_streams_the_same_events_whether_or_not_they_are_written_at_once(
+    server: Server[FakeEngine], fields: dict[str, Any]
+) -> None:
+    server.engine.reply = lambda prompt, params: 'one "two"\n\u2028 <três> \\ 4567 eight'
+    server.engine.step_s = 0.001
+    server.engine.tokens_per_step = 2
+    tapped = server.chat(stream=True, **fields)
+    server.engine.has_tap = False
+    assert tapped.status_code == 200, tapped.text
+    assert events_of(tapped.text) == events_of(server.chat(stream=True, **fields).text)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"n": 2}, {"logprobs": 1}, {"echo": True}, {"echo": True, "logprobs": 1}], ids=str
+)
+def test_a_completion_streams_the_same_events_whether_or_not_they_are_written_at_once(
+    server: Server[FakeEngine], fields: dict[str, Any]
+) -> None:
+    server.engine.step_s = 0.001
+    tapped = server.complete(stream=True, **fields)
+    server.engine.has_tap = False
+    assert tapped.status_code == 200, tapped.text
+    assert events_of(tapped.text) == events_of(server.complete(stream=True, **fields).text)

@@ -10,7 +10,16 @@ import msgspec
 import pytest
 
 from helix import EngineDeadError
-from openai_compat.sse import DONE, PING, encode_event, encode_events, encode_named_events, encode_numbered_events
+from openai_compat.sse import (
+    DONE,
+    PING,
+    TEXT,
+    TextEvent,
+    encode_event,
+    encode_events,
+    encode_named_events,
+    encode_numbered_events,
+)
 
 
 class Chunk(msgspec.Struct):
@@ -66,3 +75,11 @@ class Named(msgspec.Struct, tag_field="type", tag="thing.made"):
 def test_a_named_event_says_its_name_twice_and_nothing_follows_the_last_one() -> None:
     event = b'event: thing.made\ndata: {"type":"thing.made","text":"a"}\n\n'
     assert encoded(encode_named_events, [Named("a"), Named("a")]) == [event + event]
+
+
+def test_an_event_that_is_encoded_once_is_that_of_each_text() -> None:
+    event = TextEvent(Chunk(TEXT))
+    for text in ("", "word", 'a "b"\n\u2028é\0'):
+        assert event(text) == encode_event(Chunk(text))
+    with pytest.raises(AssertionError):
+        TextEvent(Chunk("nothing to fill in"))
