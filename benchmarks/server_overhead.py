@@ -27,7 +27,7 @@ from openai_compat.sse import encode_event
 from tests.servers import running_server
 
 STREAMS = {1: 16, 16: 2, 64: 1}
-"""Streams at once, and how many times in a round: a request costs as much as many chunks, so one alone says little."""
+"""Streams at once, and how many times the tokens each has: few chunks would tell little, as a request costs dozens."""
 IDENTITY = {
     "id": "chatcmpl-0123456789abcdef",
     "created": 1_750_000_000,
@@ -40,7 +40,7 @@ def main() -> None:
     """Run the rounds and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--max-tokens", type=int, default=96)
+    parser.add_argument("--max-tokens", type=int, default=64, help="of each of 64 streams; fewer streams have more")
     parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -51,6 +51,8 @@ def main() -> None:
     engine = AsyncEngine(engine=LLMEngine(config, worker=bare.worker))  # one of them computes at a time
     with running_server(engine, ServerConfig(port=0)) as server:
         port = int(server.url.rpartition(":")[2])
+        for num_streams in STREAMS:
+            loop_s(port, num_streams, 2)  # what is made once
         rounds = [measure(engine, bare, port, arguments.max_tokens) for _ in range(arguments.rounds)]
     step_s = median(one["step_s"] for one in rounds)
     facts = {"hardware": hardware(), "commit": commit(), "rounds": arguments.rounds, "tokens": arguments.max_tokens}
@@ -74,19 +76,19 @@ def measure(engine: AsyncEngine, bare: LLMEngine, port: int, max_tokens: int) ->
     """Return one round: seconds of a bare step, and of the event loop per chunk, on the floor, and per request."""
     result = {"step_s": bare_step_s(engine, max_tokens)}
     for num_streams, times in STREAMS.items():
-        short_s, short_chunks = loop_s(port, num_streams, 1, times)
-        long_s, long_chunks = loop_s(port, num_streams, max_tokens, times)
+        short_s, short_chunks = loop_s(port, num_streams, 1)
+        long_s, long_chunks = loop_s(port, num_streams, times * max_tokens)
         result[f"chunk_s_{num_streams}"] = (long_s - short_s) / (long_chunks - short_chunks)
-        result[f"request_s_{num_streams}"] = short_s / (num_streams * times)
-        result[f"floor_s_{num_streams}"] = floor_s(bare, num_streams, max_tokens)
+        result[f"request_s_{num_streams}"] = short_s / num_streams
+        result[f"floor_s_{num_streams}"] = floor_s(bare, num_streams, times * max_tokens)
     return result
 
 
-def loop_s(port: int, num_streams: int, max_tokens: int, times: int) -> tuple[float, int]:
+def loop_s(port: int, num_streams: int, max_tokens: int) -> tuple[float, int]:
     """Return the processor time of the server's thread for some streams, and the number of their chunks."""
     clock = time.pthread_getcpuclockid(_server_thread())
     began_s = time.clock_gettime(clock)
-    words = [sys.executable, "-m", "benchmarks.stream_client", *map(str, (port, num_streams, max_tokens, times))]
+    words = [sys.executable, "-m", "benchmarks.stream_client", *map(str, (port, num_streams, max_tokens))]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return time.clock_gettime(clock) - began_s, int(done.stdout)
 

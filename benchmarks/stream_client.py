@@ -1,6 +1,4 @@
-"""Opens many chat streams at once and reads them to their ends, time after time.
-
-`python -m benchmarks.stream_client PORT N MAX_TOKENS [TIMES]`
+"""Opens many chat streams at once and reads them to their ends: `python -m benchmarks.stream_client PORT N MAX_TOKENS`.
 
 A process of its own, so that reading costs the server's process nothing; no HTTP library, so that it costs little.
 """
@@ -35,13 +33,10 @@ async def read_stream(port: int, max_tokens: int) -> int:
     return answer.count(b"data: {")
 
 
-async def main(port: int, num_streams: int, max_tokens: int, times: int = 1) -> int:
+async def main(port: int, num_streams: int, max_tokens: int) -> int:
     """Return the number of events of all streams together."""
-    num_events = 0
-    for _ in range(times):
-        num_events += sum(await asyncio.gather(*(read_stream(port, max_tokens) for _ in range(num_streams))))
-    return num_events
+    return sum(await asyncio.gather(*(read_stream(port, max_tokens) for _ in range(num_streams))))
 
 
 if __name__ == "__main__":
-    print(asyncio.run(main(*map(int, sys.argv[1:5]))))
+    print(asyncio.run(main(*map(int, sys.argv[1:4]))))
