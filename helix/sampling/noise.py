@@ -28,11 +28,11 @@ class Stream(IntEnum):
     TOKEN = 0
     """The target's own token: plain decoding, the match rule, the bonus token, and drafts coupled to them."""
     ACCEPT = 1
-    """The coin that accepts a draft token under the rejection rule."""
+    """The coin of a draft token under the rejection rule; its seed changes from step to step."""
     RESIDUAL = 2
     """The token that replaces a rejected one."""
     DRAFT = 3
-    """The tokens of a draft model under the rejection rule."""
+    """The tokens of a draft model under the rejection rule; its seed changes from step to step."""
 
 
 def uniform(

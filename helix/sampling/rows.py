@@ -21,6 +21,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
+_STEP_SALT = 0x9E3779B97F4A7C15
+
 
 @dataclass(frozen=True, slots=True)
 class RowSpan:
@@ -96,6 +98,12 @@ def seeds(spans: Sequence[RowSpan]) -> Ints:  # [num_rows]
     return np.repeat(
         np.array([s.request.seed % 2**64 for s in spans], dtype=np.uint64).view(np.int64), _num_rows(spans)
     )
+
+
+def step_seeds(spans: Sequence[RowSpan]) -> Ints:  # [num_rows]
+    """Return each row's seed for draws that a later step must not repeat, though it may draw for the same position."""
+    seeds = [(s.request.seed + (s.request.num_output_tokens + 1) * _STEP_SALT) % 2**64 for s in spans]
+    return np.repeat(np.array(seeds, dtype=np.uint64).view(np.int64), _num_rows(spans))
 
 
 def row_numbers(spans: Sequence[RowSpan]) -> Ints:  # [num_rows]

@@ -37,6 +37,7 @@ from helix.sampling.rows import (
     positions,
     row_numbers,
     seeds,
+    step_seeds,
 )
 from helix.spec_decode.acceptance import match_sample, rejection_sample
 from helix.spec_decode.proposer import Draft
@@ -187,13 +188,15 @@ class Sampler:
         probs_of = {span.start: probs for span, probs in drafted}
         for spans, _, candidates in _supports(logits, [span for span, _ in drafted]):
             device = logits.device
-            row_seeds, row_positions = _to_device((seeds(spans), positions(spans)), device)
+            row_seeds, coin_seeds, row_positions = _to_device(
+                (seeds(spans), step_seeds(spans), positions(spans)), device
+            )
             num_accepted, last = rejection_sample(
                 torch.tensor([token_id for span in spans for token_id in span.drafted], device=device),
                 torch.cat([probs_of[span.start].to(device) for span in spans]),
                 candidates.probs(self.vocab_size),
                 [len(span.drafted) for span in spans],
-                _KeyedDraws(row_seeds, row_positions, candidates.token_ids),
+                _KeyedDraws(row_seeds, coin_seeds, row_positions, candidates.token_ids),
             )
             for span, num, token_id in zip(spans, num_accepted.tolist(), last.tolist(), strict=True):
                 emitted[span.start] = [*span.drafted[:num], token_id]
@@ -205,12 +208,13 @@ class _KeyedDraws:
     """The rejection rule's randomness, keyed by seed and output position."""
 
     seeds: Tensor  # [num_rows] int64
+    coin_seeds: Tensor  # [num_rows] int64
     positions: Tensor  # [num_rows] int64
     token_ids: Tensor  # [num_rows or 1, width] int64: what the target may draw
 
     def uniform(self, rows: Tensor, token_ids: Tensor) -> Tensor:
         """Return the coin of each draft token."""
-        coins = uniform(self.seeds[rows], self.positions[rows], Stream.ACCEPT, token_ids.unsqueeze(-1))
+        coins = uniform(self.coin_seeds[rows], self.positions[rows], Stream.ACCEPT, token_ids.unsqueeze(-1))
         return coins.squeeze(-1)
 
     def choose(self, weights: Tensor, rows: Tensor, is_recovered: Tensor) -> Tensor:
@@ -238,8 +242,8 @@ def _draw_into(
             token_ids[index] = kernel.draw(part, _limits(sampled), row_seeds, row_positions, stream)
         return
     for part_spans, index, candidates in _supports(logits, spans):
-        row_seeds, row_positions = torch.from_numpy(seeds(part_spans)), torch.from_numpy(positions(part_spans))
-        noise = gumbel_noise(row_seeds, row_positions, stream, candidates.token_ids)
+        row_seeds = torch.from_numpy((step_seeds if stream is Stream.DRAFT else seeds)(part_spans))
+        noise = gumbel_noise(row_seeds, torch.from_numpy(positions(part_spans)), stream, candidates.token_ids)
         token_ids[index] = _winner(candidates, noise)
         if probs is not None:
             probs[index] = candidates.probs(logits.shape[-1])

@@ -16,6 +16,7 @@ from helix.sampling.rows import (
     positions,
     row_numbers,
     seeds,
+    step_seeds,
 )
 from helix.sampling_params import SamplingParams
 from helix.structured.grammar import Grammar
@@ -49,6 +50,14 @@ def test_rows_of_a_batch_are_numbered_and_placed() -> None:
     assert seeds(spans).tolist() == [-1, -1, -1, -1, 9]
     assert ints(spans, lambda params: params.top_k).tolist() == [3, 3, 3, 0, 0]
     assert floats(spans, lambda params: params.temperature).tolist() == [1, 1, 1, 0.5, 1]
+
+
+def test_what_two_steps_draw_for_one_position_differs_in_its_seed() -> None:
+    first, second = RowSpan(make_request([4], seed=7), [6, 5], 0), RowSpan(make_request([4, 9], seed=7), [5], 0)
+    assert positions([first]).tolist()[1:] == positions([second]).tolist()
+    own = step_seeds([first, second]).tolist()
+    assert len(set(own[:3])) == len(set(own[3:])) == 1
+    assert len({own[0], own[3], 7}) == 3
 
 
 def test_each_row_counts_the_tokens_before_it_and_none_after() -> None:

@@ -81,6 +81,25 @@ def test_the_coin_is_compared_with_the_ratio(coin: float, accepted: int) -> None
     assert num_accepted == [accepted]
 
 
+@pytest.mark.parametrize(
+    ("coins", "accepted", "weights"),
+    [
+        ([0.16, 0.12], 1, [0.7 / 6, 0.0, 0.1 / 6]),
+        ([0.17, 0.12], 0, [0.3, 0.1, 0.0]),
+        ([0.99, 0.11], 2, [0.5, 0.3, 0.2]),
+    ],
+)
+def test_a_prefix_is_accepted_whatever_the_coins_of_shorter_ones(
+    coins: list[float], accepted: int, weights: list[float]
+) -> None:
+    """The first token passes by 2/15 / (2/15 + 2/3) = 1/6, and both by 1/3 * 0.3 / 0.9 = 1/9."""
+    p = [0.5, 0.3, 0.2]
+    draws = GivenDraws(coins)
+    num_accepted, _ = reject([[2, 1]], [[0.2, 0.2, 0.6], [0.05, 0.9, 0.05]], [p, p, p], draws)
+    assert num_accepted == [accepted]
+    torch.testing.assert_close(draws.weights, torch.tensor([weights]))
+
+
 def test_a_token_that_the_target_cannot_draw_is_rejected_by_the_smallest_coin() -> None:
     num_accepted, token_ids = reject([[1]], [[0.5, 0.5]], [[1.0, 0.0], [0.5, 0.5]], GivenDraws([2.0**-33]))
     assert (num_accepted, token_ids) == ([0], [0])
