@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import uvloop
 
@@ -41,7 +42,7 @@ class _Floor:
         self.num_streams = num_streams
         self.transports: list[asyncio.Transport] = []
         self.listens, self.are_open = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
         self.listens.wait()
 
@@ -71,16 +72,16 @@ class _Floor:
         server.close()
 
 
-def floor_s(engine: LLMEngine, num_streams: int, max_tokens: int) -> float:
+def floor_s(engine: LLMEngine, prompt_token_ids: Sequence[int], num_streams: int, max_tokens: int) -> float:
     """Return the processor time of the loop's thread for each piece, while engine generates in this one."""
     floor = _Floor(num_streams)
     words = [sys.executable, "-m", "benchmarks.stream_client", str(floor.port), str(num_streams), str(max_tokens)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL):
-        floor.are_open.wait()
-        prompt = engine.tokenizer.apply_chat_template([{"role": "user", "content": "Tell me a story."}])
+        if not floor.are_open.wait(60):
+            raise RuntimeError("the readers did not come")
         params = SamplingParams(temperature=0, max_tokens=max_tokens, ignore_eos=True, speculation_depth=0)
         for _ in range(num_streams):
-            engine.add_request(engine.make_request(prompt, params))
+            engine.add_request(engine.make_request(prompt_token_ids, params))
         clock = time.pthread_getcpuclockid(floor.thread.ident or 0)
         began_s = time.clock_gettime(clock)
         num_steps = 0

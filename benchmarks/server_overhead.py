@@ -80,7 +80,7 @@ def measure(engine: AsyncEngine, bare: LLMEngine, port: int, max_tokens: int) ->
         long_s, long_chunks = loop_s(port, num_streams, times * max_tokens)
         result[f"chunk_s_{num_streams}"] = (long_s - short_s) / (long_chunks - short_chunks)
         result[f"request_s_{num_streams}"] = short_s / num_streams
-        result[f"floor_s_{num_streams}"] = floor_s(bare, num_streams, times * max_tokens)
+        result[f"floor_s_{num_streams}"] = floor_s(bare, story_prompt(engine), num_streams, times * max_tokens)
     return result
 
 
@@ -101,14 +101,18 @@ def _server_thread() -> int:
     raise RuntimeError("no thread runs the server")
 
 
+def story_prompt(engine: AsyncEngine) -> list[int]:
+    """Return the prompt that the clients' requests have."""
+    return engine.tokenizer.apply_chat_template([{"role": "user", "content": "Tell me a story."}])
+
+
 def bare_step_s(engine: AsyncEngine, max_tokens: int) -> float:
     """Return the time from token to token of one plain request, without a server."""
 
     async def generate() -> float:
         params = SamplingParams(temperature=0, max_tokens=max_tokens, ignore_eos=True, speculation_depth=0)
-        prompt = engine.tokenizer.apply_chat_template([{"role": "user", "content": "Tell me a story."}])
         gaps: list[float] = []
-        async for output in engine.generate(prompt, params):
+        async for output in engine.generate(story_prompt(engine), params):
             gaps = output.metrics.inter_token_s
         return median(gaps)
 
