@@ -98,8 +98,13 @@ def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens
         step_s += row_s
         if place >= candidate.num_made:
             step_s += candidate.next_s if place > candidate.num_made else candidate.first_s
-        if expected > best * (rows_s[place + 1] + step_s):
-            best, depth = expected / (rows_s[place + 1] + step_s), place + 1
+        pass_s = rows_s[place + 1] + step_s
+        if expected > best * pass_s:
+            best, depth = expected / pass_s, place + 1
+        elif (
+            expected + value * (len(candidate.survival) - place - 1) <= best * pass_s
+        ):  # those behind it are likely no more than it is
+            break
     return Plan([depth], best)
 
 

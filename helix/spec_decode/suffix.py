@@ -126,34 +126,37 @@ def vote(
     confidence: list[float] = []
     survival = 1.0
     for place in range(max_tokens):
-        voters: dict[int, list[Continuation]] = {}
-        for continuation in continuations:
-            num_beyond = place - len(continuation.token_ids)
-            if num_beyond < 0:
-                token_id = continuation.token_ids[place]
-            elif continuation.goes_on:
-                token_id = behind[num_beyond]
-            else:
-                continue
-            if token_id >= 0:
-                voters.setdefault(token_id, []).append(continuation)
-        if not voters:
-            break
-        if len(voters) == 1:
-            ((chosen, named),) = voters.items()
-            weight = all_weights = named[0].weight if len(named) == 1 else sum([voter.weight for voter in named])
+        if len(continuations) == 1:  # nobody is left to disagree
+            chosen = _named_by(continuations[0], place, behind)
+            if chosen < 0:
+                break
+            weight = all_weights = continuations[0].weight
         else:
+            voters: dict[int, list[Continuation]] = {}
+            for continuation in continuations:
+                if (token_id := _named_by(continuation, place, behind)) >= 0:
+                    voters.setdefault(token_id, []).append(continuation)
+            if not voters:
+                break
             weights = {token_id: sum([voter.weight for voter in named]) for token_id, named in voters.items()}
             chosen = max(weights, key=weights.__getitem__)
             weight, all_weights = weights[chosen], sum(weights.values())
+            continuations = voters[chosen]
         share = weight / (all_weights + DOUBT / (match_len + place))
         survival *= share
         if survival < MIN_SURVIVAL:
             break
         behind.append(chosen)
         confidence.append(share)
-        continuations = voters[chosen]
     return behind[len(prefix) :], confidence
+
+
+def _named_by(continuation: Continuation, place: int, behind: Sequence[int]) -> int:
+    """Return the token that it has at a place of the draft; a negative one where it ends."""
+    num_beyond = place - len(continuation.token_ids)
+    if num_beyond < 0:
+        return continuation.token_ids[place]
+    return behind[num_beyond] if continuation.goes_on else -1
 
 
 DRAFT_TOKENS_PER_MATCHED = 2
