@@ -14,7 +14,7 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-constexpr int64_t kMinWork = 1 << 21;  // multiplications worth a thread: on a busy machine, waiting for one is long
+constexpr int64_t kMinWork = 1 << 19;  // multiplications worth a thread
 
 void check_floats(const Tensor& tensor, const char* name) {
   STD_TORCH_CHECK(tensor.dim() == 3 && tensor.scalar_type() == ScalarType::Float && tensor.is_cpu(), "attend: ", name,
