@@ -33,8 +33,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "prediction": {"prediction": {"type": "content", "content": "1, 2, 3, 4, 5, 6, 7"}},
 }
 OFF = {"speculation": {"enabled": False}}
-ON: dict[str, Any] = {"speculation": {"depth": 6, "adaptive": False}}
-CASES = [(name,) for name in PARAMETERS] + list(combinations(PARAMETERS, 2))
+METHODS = ("auto", "mtp", "draft", "suffix", "ngram")
+CASES: list[tuple[str, ...]] = [*((name,) for name in PARAMETERS), *combinations(PARAMETERS, 2)]
+
+
+def _on(names: tuple[str, ...]) -> dict[str, Any]:
+    """Return speculation by one method after the other, so that every parameter meets each of them."""
+    method = METHODS[CASES.index(names) % len(METHODS)]
+    return {"speculation": {"method": method, "depth": 6, "adaptive": False}}
 
 
 def _request(names: Iterable[str], **changes: Any) -> dict[str, Any]:
@@ -94,7 +100,7 @@ def plain(demo_server: Server[AsyncEngine]) -> list[Any]:
 def test_a_batch_of_eight_that_speculates_says_what_each_request_says_alone_and_plainly(
     server: Server[AsyncEngine], plain: list[Any]
 ) -> None:
-    answers = _in_batches_of(8, lambda names: _answer(server, _request(names, **ON)), CASES)
+    answers = _in_batches_of(8, lambda names: _answer(server, _request(names, **_on(names))), CASES)
     assert [names for names, one, other in zip(CASES, answers, plain, strict=True) if one != other] == []
 
 
@@ -102,13 +108,13 @@ def test_one_request_at_a_time_that_speculates_says_what_it_says_plainly(
     server: Server[AsyncEngine], plain: list[Any]
 ) -> None:
     for names, expected in zip(CASES[: len(PARAMETERS)], plain, strict=False):
-        assert _answer(server, _request(names, **ON)) == expected, names
+        assert _answer(server, _request(names, **_on(names))) == expected, names
 
 
 def test_a_stream_that_speculates_says_what_the_whole_answer_says_plainly(
     server: Server[AsyncEngine], plain: list[Any]
 ) -> None:
-    streams = _in_batches_of(8, lambda names: _streamed(server, _request(names, **ON)), CASES)
+    streams = _in_batches_of(8, lambda names: _streamed(server, _request(names, **_on(names))), CASES)
     for names, streamed, expected in zip(CASES, streams, plain, strict=True):
         whole = [(choice["message"]["content"], choice["finish_reason"]) for choice in expected["choices"]]
         assert streamed == whole, names
