@@ -19,6 +19,7 @@ AUTO_DRAFT_MODEL = "auto"
 """As a draft model: a small sibling of the model, if this machine has one."""
 
 Quantization = Literal["none", "int8", "int4"]
+KVCacheDtype = Literal["auto", "int8"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class ModelConfig:
     device: str = "auto"
     """auto, cpu, cuda, cuda:N, mps, xpu or directml; auto takes the first of CUDA, DirectML, MPS, XPU, CPU."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Number format of weights and KV cache; auto takes the checkpoint's where the device is fast at it."""
+    """Number format of weights and, unless kv_cache_dtype says otherwise, KV cache; auto takes the checkpoint's where
+    the device is fast at it."""
     quantization: Quantization = "none"
     """Bits of the weights of linear layers, on the CPU: int8 (a scale for each output), int4 (a scale for each 32
     weights; the output layer stays int8), or none: as in the checkpoint. Faster and smaller, and no longer exactly the
@@ -66,6 +68,9 @@ class CacheConfig:
     """Memory for the KV cache of target and draft together in GiB; None: 1 on CPU, what is left on a device."""
     device_memory_utilization: float = 0.9
     """Share of a device's memory the engine may take, weights included. Ignored on CPU."""
+    kv_cache_dtype: KVCacheDtype = "auto"
+    """Number format of keys and values: auto is the model's own; int8 holds 2 to 4 times as many tokens, with one scale
+    for each token and head, and is no longer exactly the model."""
     enable_prefix_caching: bool = True
     """Keep blocks of finished requests and share equal prefixes."""
     swap_space_gib: float = 0.0

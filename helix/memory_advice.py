@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from helix.config import ModelConfig
+from helix.config import KVCacheDtype, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.recovery import is_out_of_memory, release_memory
 
@@ -33,21 +33,23 @@ def weights_that_fit(config: ModelConfig, path: str) -> Iterator[None]:
 
 
 @contextmanager
-def blocks_that_fit(num_blocks: int, bytes_per_block: int, device: torch.device) -> Iterator[None]:
+def blocks_that_fit(
+    num_blocks: int, bytes_per_block: int, device: torch.device, *, kv_cache_dtype: KVCacheDtype = "auto"
+) -> Iterator[None]:
     """Turn an end of memory into a ConfigError that says how many blocks of the KV cache there is room for.
 
     On a CPU it is raised ahead: there a cache takes its memory as it fills, when it would be too late.
     """
     free = free_bytes(device)
     if device.type == "cpu" and free is not None and num_blocks * bytes_per_block > free:
-        raise ConfigError(_about_blocks(num_blocks, bytes_per_block, free))
+        raise ConfigError(_about_blocks(num_blocks, bytes_per_block, free, kv_cache_dtype))
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         release_memory()
-        raise ConfigError(_about_blocks(num_blocks, bytes_per_block, free_bytes(device))) from error
+        raise ConfigError(_about_blocks(num_blocks, bytes_per_block, free_bytes(device), kv_cache_dtype)) from error
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -77,12 +79,13 @@ def _about_weights(config: ModelConfig, path: str) -> str:
     return text + f"; take {', '.join([*smaller, 'a smaller model'])}"
 
 
-def _about_blocks(num_blocks: int, bytes_per_block: int, free: int | None) -> str:
+def _about_blocks(num_blocks: int, bytes_per_block: int, free: int | None, kv_cache_dtype: KVCacheDtype) -> str:
     """Say what is asked for, what there is, and what would fit."""
     asked = f"{num_blocks} blocks of the KV cache take {num_blocks * bytes_per_block / _GIB:.1f} GiB"
+    smaller = "" if kv_cache_dtype == "int8" else ", or take kv_cache_dtype int8"
     if free is None:
-        return f"{asked}, which this machine has not; lower num_blocks or kv_memory_gib"
+        return f"{asked}, which this machine has not; lower num_blocks or kv_memory_gib{smaller}"
     return (
         f"{asked} and {free / _GIB:.1f} GiB are free; lower num_blocks to {free // bytes_per_block} or less, or "
-        f"kv_memory_gib to {max(free / _GIB - 0.1, 0.1):.1f} or less"
+        f"kv_memory_gib to {max(free / _GIB - 0.1, 0.1):.1f} or less{smaller}"
     )

@@ -270,3 +270,5 @@ class EngineInfo:
     """Bits of the weights of linear layers."""
     draft_quantization: str = "none"
     """The same of the draft model."""
+    kv_cache_dtype: str = "float32"
+    """Number format of keys and values."""

@@ -124,6 +124,7 @@ class Worker:
             has_mtp=self.mtp is not None,
             quantization=target.loaded.quantization,
             draft_quantization="none" if draft is None else draft.loaded.quantization,
+            kv_cache_dtype=str(target.pool.dtype).removeprefix("torch."),
         )
 
     @property
@@ -175,10 +176,10 @@ def build_worker(
             f"the tokenizer of {target.name} has {tokenizer.vocab_size} ids, its model only {target.vocab_size}"
         )
     block_size = config.cache.block_size
-    difference = self_test(target, block_size=block_size)
+    difference = self_test(target, block_size=block_size, kv_dtype=_kv_dtype(config, target))
     models = [target]
     if draft is not None:
-        self_test(draft, block_size=block_size)
+        self_test(draft, block_size=block_size, kv_dtype=_kv_dtype(config, draft))
         models.append(draft)
     # How many of its own tokens a translated text takes is the draft's business, so there its context is no limit.
     max_model_len = min(model.max_model_len for model in (models if translation is None else [target]))
@@ -190,7 +191,7 @@ def build_worker(
     num_blocks = _num_blocks(config, models, head, max_model_len)
     bytes_per_block = _num_bytes_per_block(config, models, head)
     heads = None
-    with blocks_that_fit(num_blocks, bytes_per_block, target.device):
+    with blocks_that_fit(num_blocks, bytes_per_block, target.device, kv_cache_dtype=config.cache.kv_cache_dtype):
         states = None if head is None else _hidden_states(config, target, num_blocks)
         runners = [
             ModelRunner(model, _pool(config, model, model.layers, num_blocks), states if model is target else None)
@@ -218,9 +219,13 @@ def _pool(config: EngineConfig, model: LoadedModel, layers: Sequence[LayerSpec],
         [layer.kv for layer in layers],
         num_blocks=num_blocks,
         block_size=config.cache.block_size,
-        dtype=model.dtype,
+        dtype=_kv_dtype(config, model),
         device=model.device,
     )
+
+
+def _kv_dtype(config: EngineConfig, model: LoadedModel) -> torch.dtype:
+    return torch.int8 if config.cache.kv_cache_dtype == "int8" else model.dtype
 
 
 def _hidden_states(config: EngineConfig, model: LoadedModel, num_blocks: int) -> HiddenStatePool:
@@ -259,6 +264,7 @@ def _num_blocks(config: EngineConfig, models: Sequence[LoadedModel], head: Layer
         raise ConfigError(
             f"no room for the KV cache: one block of {block_size} tokens takes {per_block / 2**20:.1f} MiB "
             f"and there are {max(memory, 0) / 2**20:.1f} MiB; lower block_size or raise kv_memory_gib"
+            + ("" if cache.kv_cache_dtype == "int8" else ", or take kv_cache_dtype int8")
         )
     return num_blocks
 
@@ -267,10 +273,11 @@ def _num_bytes_per_block(config: EngineConfig, models: Sequence[LoadedModel], he
     """Return what a block takes in all pools together."""
     block_size = config.cache.block_size
     per_block = sum(
-        num_bytes_per_block([layer.kv for layer in m.layers], block_size=block_size, dtype=m.dtype) for m in models
+        num_bytes_per_block([layer.kv for layer in m.layers], block_size=block_size, dtype=_kv_dtype(config, m))
+        for m in models
     )
     target = models[0]
     if head is not None:
-        per_block += num_bytes_per_block([head.kv], block_size=block_size, dtype=target.dtype)
+        per_block += num_bytes_per_block([head.kv], block_size=block_size, dtype=_kv_dtype(config, target))
         per_block += block_size * target.hidden_size * target.dtype.itemsize
     return per_block

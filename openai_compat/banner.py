@@ -45,7 +45,7 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
         "device": ", ".join(filter(None, (info.device, info.dtype, _weights(info.quantization)))),
         "context": f"{info.max_model_len:,} tokens",
         "KV cache": f"{info.num_blocks:,} blocks of {info.block_size} tokens = {num_tokens:,} tokens, "
-        f"{info.kv_cache_bytes / 2**20:,.0f} MiB",
+        f"{info.kv_cache_bytes / 2**20:,.0f} MiB{' of int8' if info.kv_cache_dtype == 'int8' else ''}",
         "speculation": _speculation(info),
         "sampling": _sampling(info.default_sampling_params),
         "API key": "required" if config.api_key else "none",

@@ -54,6 +54,8 @@ class EngineCollector(Collector):
             "dtype": info.dtype,
             "block_size": str(info.block_size),
             "num_blocks": str(info.num_blocks),
+            "kv_cache_dtype": info.kv_cache_dtype,
+            "kv_cache_bytes": str(info.kv_cache_bytes),
         }
         metric = GaugeMetricFamily(f"{PREFIX}engine_info", "What the engine runs; always 1.", labels=list(facts))
         metric.add_metric(list(facts.values()), 1)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from helix.config import CacheConfig, EngineConfig, Quantization, SchedulerConfig, SpeculativeConfig
+from helix.config import CacheConfig, EngineConfig, KVCacheDtype, Quantization, SchedulerConfig, SpeculativeConfig
 from helix.engine import LLMEngine
 from helix.model.loader import prepare
 from helix.model.mtp_loader import build_mtp
@@ -61,6 +61,7 @@ def make_engine(
     num_blocks: int = 256,
     enable_prefix_caching: bool = True,
     swap_space_gib: float = 0.0,
+    kv_cache_dtype: KVCacheDtype = "auto",
     tokenizer: Any = None,
     draft_tokenizer: Tokenizer | None = None,
     mtp: Mapping[str, Tensor] | None = None,
@@ -80,6 +81,7 @@ def make_engine(
             num_blocks=num_blocks,
             enable_prefix_caching=enable_prefix_caching,
             swap_space_gib=swap_space_gib,
+            kv_cache_dtype=kv_cache_dtype,
         ),
         scheduler=SchedulerConfig(**(scheduler or {})),
         speculative=SpeculativeConfig(**speculative),

@@ -39,6 +39,7 @@ HELIX_LAYERS = [
         "helix.sampling.logits_processors",
         "helix.sampling.logprobs",
         "helix.sampling.rows",
+        "helix.kv_cache.int8",
         "helix.kv_cache.pages",
         "helix.kv_cache.pool",
         "helix.kernels",

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from helix.kernels.build import KernelBuildError, Variant
 from helix.kernels.linear import load_linear_kernel
+from helix.kv_cache.int8 import NUM_SCALE_BYTES, dequantize
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionKernel:
-    """The compiled operator of one variant; float32 throughout.
+    """The compiled operator of one variant; computes in float32.
 
     Every (row, head) is computed in one fixed order over its context, so a row's result is bitwise the same whatever
     other rows are computed with it, however its context was cut into passes, and however many threads compute.
@@ -29,8 +30,8 @@ class AttentionKernel:
         query: Tensor,  # [num_heads, num_query_tokens, key_dim]
         key: Tensor,  # [num_kv_heads, num_query_tokens, key_dim]
         value: Tensor,  # [num_kv_heads, num_query_tokens, value_dim]
-        keys: Tensor,  # [num_slots, num_kv_heads, key_dim], changed
-        values: Tensor,  # [num_slots, num_kv_heads, value_dim], changed
+        keys: Tensor,  # [num_slots, num_kv_heads, key_dim] float32, or quantised as in a pool of int8; changed
+        values: Tensor,  # [num_slots, num_kv_heads, value_dim], likewise
         slot_mapping: Tensor,  # [num_query_tokens] int64
         positions: Tensor,  # [num_query_tokens] int64
         owners: Tensor,  # [num_query_tokens] int64, rows of block_tables
@@ -69,7 +70,7 @@ def _load(variant: str) -> AttentionKernel:
 
 
 def _check(kernel: AttentionKernel) -> None:
-    """Compare with softmax in float64 on sizes that reach the edges of the kernel."""
+    """Compare with softmax in float64 on sizes that reach the edges of the kernel, in both formats of a pool."""
     generator = torch.Generator().manual_seed(0)
     num_tokens, num_heads, num_kv_heads, key_dim, value_dim = 37, 6, 2, 43, 107
     query = torch.randn(num_heads, num_tokens, key_dim, generator=generator) * 3
@@ -78,15 +79,19 @@ def _check(kernel: AttentionKernel) -> None:
     table = torch.randperm(10, generator=generator)[None]
     positions = torch.arange(num_tokens)
     slots = table[0, positions // 4] * 4 + positions % 4
-    pools = (torch.zeros(40, num_kv_heads, key_dim), torch.zeros(40, num_kv_heads, value_dim))
     window = 29
-    out = kernel(
-        query, key, value, *pools, slots, positions, torch.zeros_like(positions), table, 4,
-        window=window, chunk=None, scale=0.3,
-    )  # fmt: skip
     distance = positions[:, None] - positions
-    scores = query.double() @ key.double().repeat_interleave(3, dim=0).transpose(1, 2) * 0.3
-    weights = scores.masked_fill((distance < 0) | (distance >= window), float("-inf")).softmax(-1)
-    expected = (weights @ value.double().repeat_interleave(3, dim=0)).transpose(0, 1)
-    if not torch.allclose(out.double(), expected, rtol=0, atol=2e-5):
-        raise KernelBuildError(f"the {kernel.variant} kernel computes wrong attention")
+    is_hidden = (distance < 0) | (distance >= window)
+    for dtype, extra in ((torch.float32, 0), (torch.int8, NUM_SCALE_BYTES)):
+        keys, values = (torch.zeros(40, num_kv_heads, dim + extra, dtype=dtype) for dim in (key_dim, value_dim))
+        out = kernel(
+            query, key, value, keys, values, slots, positions, torch.zeros_like(positions), table, 4,
+            window=window, chunk=None, scale=0.3,
+        )  # fmt: skip
+        if dtype is torch.int8:
+            key, value = (dequantize(pool[slots]).transpose(0, 1) for pool in (keys, values))
+        scores = query.double() @ key.double().repeat_interleave(3, dim=0).transpose(1, 2) * 0.3
+        weights = scores.masked_fill(is_hidden, float("-inf")).softmax(-1)
+        expected = (weights @ value.double().repeat_interleave(3, dim=0)).transpose(0, 1)
+        if not torch.allclose(out.double(), expected, rtol=0, atol=2e-5):
+            raise KernelBuildError(f"the {kernel.variant} kernel computes wrong attention")

@@ -69,8 +69,8 @@ class DecoderKernel:
         x: Tensor,  # [num_query_tokens, hidden_size] float32
         parts: list[Tensor],  # LayerParts.as_list() of layer after layer
         last_norm: Tensor,  # [hidden_size], or empty
-        keys: list[Tensor],  # per layer [num_slots, num_kv_heads, head_dim], changed
-        values: list[Tensor],  # per layer [num_slots, num_kv_heads, head_dim], changed
+        keys: list[Tensor],  # per layer [num_slots, num_kv_heads, head_dim], or as in a pool of int8; changed
+        values: list[Tensor],  # likewise
         angles: tuple[Tensor, Tensor],  # cosines and sines, [num_positions, head_dim]
         rows: Rows,
         block_size: int,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from helix.kv_cache.int8 import NUM_SCALE_BYTES, dequantize, quantize
 from helix.kv_cache.pages import host_zeros, zeros
 
 
@@ -19,10 +20,9 @@ class KVLayout:
     key_dim: int
     value_dim: int
 
-    @property
-    def num_elements_per_token(self) -> int:
-        """Elements stored per token."""
-        return self.num_kv_heads * (self.key_dim + self.value_dim)
+    def num_bytes_per_token(self, dtype: torch.dtype) -> int:
+        """Bytes that a token takes in a pool of this type."""
+        return self.num_kv_heads * (_width(self.key_dim, dtype) + _width(self.value_dim, dtype)) * dtype.itemsize
 
 
 class _Blocks:
@@ -64,6 +64,8 @@ class KVCachePool(_Blocks):
     Block ids mean the same in the pool of the target and in that of the draft, so that one block table, one
     allocation and one rollback serve both.
 
+    With dtype int8 keys and values are quantised as they are written, as `kv_cache.int8` says.
+
     Source: Kwon et al., arXiv 2309.06180, section 4.
     """
 
@@ -78,14 +80,15 @@ class KVCachePool(_Blocks):
     ) -> None:
         self.num_blocks = num_blocks
         self.layouts = tuple(layouts)
-        num_slots = num_blocks * block_size
+        self.dtype = dtype
+
         # Zeroed: slots that were never written are masked, but 0 * NaN would still be NaN.
-        self.keys = [
-            zeros((num_slots, layout.num_kv_heads, layout.key_dim), dtype=dtype, device=device) for layout in layouts
-        ]
-        self.values = [
-            zeros((num_slots, layout.num_kv_heads, layout.value_dim), dtype=dtype, device=device) for layout in layouts
-        ]
+        def tensor(layout: KVLayout, size: int) -> Tensor:
+            shape = (num_blocks * block_size, layout.num_kv_heads, _width(size, dtype))
+            return zeros(shape, dtype=dtype, device=device)
+
+        self.keys = [tensor(layout, layout.key_dim) for layout in layouts]
+        self.values = [tensor(layout, layout.value_dim) for layout in layouts]
         super().__init__((*self.keys, *self.values), block_size)
 
     def write(
@@ -96,8 +99,20 @@ class KVCachePool(_Blocks):
         value: Tensor,  # [num_query_tokens, num_kv_heads, value_dim]
     ) -> None:
         """Store the keys and values of new tokens in their slots."""
-        self.keys[layer].index_copy_(0, slots, key.to(self.keys[layer].dtype))
-        self.values[layer].index_copy_(0, slots, value.to(self.values[layer].dtype))
+        for pool, new in ((self.keys[layer], key), (self.values[layer], value)):
+            pool.index_copy_(0, slots, quantize(new) if self.dtype is torch.int8 else new.to(self.dtype))
+
+    def read(
+        self,
+        layer: int,
+        slots: Tensor,  # [num_slots] int64
+        dtype: torch.dtype,
+    ) -> tuple[Tensor, Tensor]:
+        """Return copies of the keys and values in some slots, [num_slots, num_kv_heads, key_dim or value_dim]."""
+        key, value = (pool[layer].index_select(0, slots) for pool in (self.keys, self.values))
+        if self.dtype is torch.int8:
+            key, value = dequantize(key), dequantize(value)
+        return key.to(dtype), value.to(dtype)
 
 
 class HiddenStatePool(_Blocks):
@@ -131,4 +146,9 @@ class HiddenStatePool(_Blocks):
 
 def num_bytes_per_block(layouts: Sequence[KVLayout], *, block_size: int, dtype: torch.dtype) -> int:
     """Bytes that one block takes in a pool of these layers."""
-    return block_size * dtype.itemsize * sum(layout.num_elements_per_token for layout in layouts)
+    return block_size * sum(layout.num_bytes_per_token(dtype) for layout in layouts)
+
+
+def _width(size: int, dtype: torch.dtype) -> int:
+    """Elements that a vector takes in a pool."""
+    return size + NUM_SCALE_BYTES if dtype is torch.int8 else size

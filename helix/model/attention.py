@@ -91,35 +91,35 @@ def paged_attention(
     context = _active[-1]
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     spec = context.layers[layer]
-    keys, values = context.pool.keys[layer], context.pool.values[layer]
+    pool = context.pool
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if context.kernel is not None and query.dtype is torch.float32 and softcap is None and s_aux is None:
         batch = context.batch
         out = context.kernel(
-            query[0], key[0], value[0], keys, values, batch.slot_mapping, batch.positions, batch.owners,
-            batch.block_tables, batch.block_size, window=spec.window, chunk=spec.chunk, scale=scale,
+            query[0], key[0], value[0], pool.keys[layer], pool.values[layer], batch.slot_mapping, batch.positions,
+            batch.owners, batch.block_tables, batch.block_size, window=spec.window, chunk=spec.chunk, scale=scale,
         )  # fmt: skip
         return out[None], None
-    context.pool.write(layer, context.batch.slot_mapping, key[0].transpose(0, 1), value[0].transpose(0, 1))
+    pool.write(layer, context.batch.slot_mapping, key[0].transpose(0, 1), value[0].transpose(0, 1))
     rows = query[0].transpose(0, 1)  # [num_query_tokens, num_heads, key_dim]
     groups = context.batch.attention_groups
     if len(groups) == 1 and groups[0].query_rows is None:
-        return _attend(rows[None], keys, values, groups[0], spec, scale, softcap, s_aux), None
-    out = query.new_empty(rows.shape[0], rows.shape[1], values.shape[-1])
+        return _attend(rows[None], pool, layer, groups[0], spec, scale, softcap, s_aux), None
+    out = query.new_empty(rows.shape[0], rows.shape[1], value.shape[-1])
     for group in groups:
         if group.query_rows is None:
             span = slice(group.query_start, group.query_start + group.query_lens[0])
-            out[span] = _attend(rows[None, span], keys, values, group, spec, scale, softcap, s_aux)[0]
+            out[span] = _attend(rows[None, span], pool, layer, group, spec, scale, softcap, s_aux)[0]
         else:
             # Padding rows repeat the last real row, so writing all of them back is harmless.
-            out[group.query_rows] = _attend(rows[group.query_rows], keys, values, group, spec, scale, softcap, s_aux)
+            out[group.query_rows] = _attend(rows[group.query_rows], pool, layer, group, spec, scale, softcap, s_aux)
     return out[None], None
 
 
 def _attend(
     query: Tensor,  # [num_requests, max_query_len, num_heads, key_dim]
-    keys: Tensor,  # [num_slots, num_kv_heads, key_dim]
-    values: Tensor,  # [num_slots, num_kv_heads, value_dim]
+    pool: KVCachePool,
+    layer: int,
     group: AttentionGroup,
     spec: LayerSpec,
     scale: float,
@@ -128,12 +128,11 @@ def _attend(
 ) -> Tensor:  # [num_requests, max_query_len, num_heads, value_dim]
     """Gather the group's contexts from the pool and attend to them, all heads of a KV head in one product."""
     num_requests, query_len, num_heads, key_dim = query.shape
+    keys, values = pool.read(layer, group.kv_slots.flatten(), query.dtype)
     num_kv_heads = keys.shape[1]
     share = num_heads // num_kv_heads
-    slots = group.kv_slots.flatten()
     kv_shape = (num_requests, group.kv_slots.shape[1], num_kv_heads, -1)
-    k = keys.index_select(0, slots).view(kv_shape).transpose(1, 2).to(query.dtype)
-    v = values.index_select(0, slots).view(kv_shape).transpose(1, 2).to(query.dtype)
+    k, v = (tensor.view(kv_shape).transpose(1, 2) for tensor in (keys, values))
     # [num_requests, num_kv_heads, share * query_len, key_dim]: each key is read once for all heads that share it.
     q = query.view(num_requests, query_len, num_kv_heads, share, key_dim).permute(0, 2, 3, 1, 4)
     mask = group.mask(spec.window, spec.chunk)

@@ -101,12 +101,13 @@ _MAX_TURNS = 4
 
 
 @torch.inference_mode()
-def self_test(loaded: LoadedModel, *, block_size: int) -> float:
+def self_test(loaded: LoadedModel, *, block_size: int, kv_dtype: torch.dtype | None = None) -> float:
     """Compare paged logits with the model's own attention and return the largest difference, in units of their spread.
 
     The paged side computes a random prompt in two chunks, writes wrong drafts, and rolls back over scattered blocks.
     Where activations are rounded, to narrow floats or, most, to 8 bits, the two may round differently; a family that is
-    served wrongly is several standard deviations off.
+    served wrongly is several standard deviations off. Where the KV cache is to be narrower than the model, of kv_dtype,
+    the comparison is made with such a one as well, and the difference returned is that.
 
     Raises:
         ModelLoadError: The two disagree: the family would be served wrongly.
@@ -114,21 +115,6 @@ def self_test(loaded: LoadedModel, *, block_size: int) -> float:
     num_tokens = min(3 * block_size + 3, loaded.max_model_len - 4)
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(0, loaded.vocab_size, (num_tokens,), generator=generator).tolist()
-    num_blocks = num_tokens // block_size + 2
-    pool = KVCachePool(
-        [layer.kv for layer in loaded.layers],
-        num_blocks=num_blocks,
-        block_size=block_size,
-        dtype=loaded.dtype,
-        device=loaded.device,
-    )
-    runner = ModelRunner(loaded, pool)
-    table = torch.randperm(num_blocks, generator=generator).tolist()
-    first, second = num_tokens // 3, 2 * num_tokens // 3
-    paged = [runner.forward([Span(table, 0, ids[:first], first)])]
-    paged.append(runner.forward([Span(table, first, ids[first:second], second - first)]))
-    runner.forward([Span(table, second, [ids[0], ids[1], ids[2]], 3)])  # drafts that are rejected
-    paged.append(runner.forward([Span(table, second, ids[second:], num_tokens - second)]))
     loaded.module.set_attn_implementation("eager")  # type: ignore[operator]
     try:
         stock = loaded.module(
@@ -138,11 +124,38 @@ def self_test(loaded: LoadedModel, *, block_size: int) -> float:
         ).logits[0]
     finally:
         loaded.module.set_attn_implementation(IMPLEMENTATION)  # type: ignore[operator]
-    difference = float((torch.cat(paged).float() - stock.float()).abs().max() / stock.float().std().clamp(min=1e-6))
     limit = 0.5 if loaded.quantization != "none" else 2e-3 if loaded.dtype is torch.float32 else 0.2
-    if not difference < limit:
-        raise ModelLoadError(
-            f"{loaded.architecture} cannot be served with paged attention: its logits differ from the model's own by "
-            f"{difference:.2g} standard deviations (limit {limit})."
-        )
+    difference = 0.0
+    for dtype in dict.fromkeys((loaded.dtype, kv_dtype or loaded.dtype)):
+        is_narrow = dtype is not loaded.dtype
+        most = 0.5 if is_narrow else limit
+        paged = _paged_logits(loaded, ids, block_size=block_size, dtype=dtype)
+        difference = float((paged.float() - stock.float()).abs().max() / stock.float().std().clamp(min=1e-6))
+        if not difference < most:
+            cache = f" and a KV cache of {str(dtype).removeprefix('torch.')}" if is_narrow else ""
+            raise ModelLoadError(
+                f"{loaded.architecture} cannot be served with paged attention{cache}: its logits differ from the "
+                f"model's own by {difference:.2g} standard deviations (limit {most})."
+            )
     return difference
+
+
+def _paged_logits(loaded: LoadedModel, ids: list[int], *, block_size: int, dtype: torch.dtype) -> Tensor:
+    """Compute a prompt in parts behind a table of scattered blocks; returns [len(ids), vocab_size]."""
+    num_tokens = len(ids)
+    num_blocks = num_tokens // block_size + 2
+    pool = KVCachePool(
+        [layer.kv for layer in loaded.layers],
+        num_blocks=num_blocks,
+        block_size=block_size,
+        dtype=dtype,
+        device=loaded.device,
+    )
+    runner = ModelRunner(loaded, pool)
+    table = torch.randperm(num_blocks, generator=torch.Generator().manual_seed(0)).tolist()
+    first, second = num_tokens // 3, 2 * num_tokens // 3
+    paged = [runner.forward([Span(table, 0, ids[:first], first)])]
+    paged.append(runner.forward([Span(table, first, ids[first:second], second - first)]))
+    runner.forward([Span(table, second, [ids[0], ids[1], ids[2]], 3)])  # drafts that are rejected
+    paged.append(runner.forward([Span(table, second, ids[second:], num_tokens - second)]))
+    return torch.cat(paged)

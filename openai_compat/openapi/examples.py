@@ -284,6 +284,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "num_blocks": 4096,
         "num_free_blocks": 4090,
         "block_size": 16,
+        "kv_cache_dtype": "float32",
+        "kv_cache_bytes": 201326592,
     },
     "engine_state": {
         "model": MODEL,

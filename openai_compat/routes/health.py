@@ -42,6 +42,8 @@ def _health(request: Request[Any, Any, Any], service: Service) -> Response[Any]:
         num_blocks=stats.num_blocks,
         num_free_blocks=stats.num_free_blocks,
         block_size=info.block_size,
+        kv_cache_dtype=info.kv_cache_dtype,
+        kv_cache_bytes=info.kv_cache_bytes,
     )
     if not service.engine.is_alive:
         health.status = "unavailable"

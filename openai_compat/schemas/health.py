@@ -22,3 +22,6 @@ class Health(Struct, kw_only=True):
     """KV blocks that could be handed out now, cached ones that nobody uses included."""
     block_size: int | UnsetType = UNSET
     """Tokens per block."""
+    kv_cache_dtype: str | UnsetType = UNSET
+    kv_cache_bytes: int | UnsetType = UNSET
+    """Of all blocks, in the pools of the model and of what drafts for it."""

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from helix import EngineConfig, LLMEngine
+from helix import CacheConfig, EngineConfig, LLMEngine
 from helix.model.batch import Span
 from helix.model.runner import ModelRunner
 
 
-@pytest.fixture(scope="module")
-def engine() -> LLMEngine:
-    engine = LLMEngine(EngineConfig())
+@pytest.fixture(scope="module", params=["auto", "int8"])
+def engine(request: pytest.FixtureRequest) -> LLMEngine:
+    engine = LLMEngine(EngineConfig(cache=CacheConfig(kv_cache_dtype=request.param)))
     if engine.worker.target.attention_kernel is None:
         pytest.skip("Helix's own kernels are not available here")
     return engine

@@ -51,6 +51,10 @@ def test_more_blocks_than_there_is_memory_for_are_refused_with_a_number_that_fit
         make_engine(tiny_llama(), num_blocks=num_blocks)
     (fits,) = re.findall(r"num_blocks to (\d+)", str(caught.value))
     assert 0 < int(fits) < num_blocks
+    assert "take kv_cache_dtype int8" in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        make_engine(tiny_llama(), num_blocks=4 * num_blocks, kv_cache_dtype="int8")
+    assert "int8" not in str(caught.value), "that it has already"
 
 
 @pytest.mark.parametrize("guard", [lambda: weights_that_fit(ModelConfig(), "x"), lambda: blocks_that_fit(4, 64, CPU)])

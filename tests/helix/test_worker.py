@@ -135,6 +135,31 @@ def test_blocks_are_as_many_as_fit_and_never_more_than_all_seats_can_use() -> No
         _build(cache=memory(1.5))
 
 
+def test_a_cache_of_8_bits_holds_more_tokens_in_the_same_memory_and_says_so() -> None:
+    head_bytes = 8 + 4  # instead of 8 * 4
+    cache = {"kv_memory_gib": 10 * BLOCK_BYTES / 2**30, "kv_cache_dtype": "int8"}
+    worker = _build(draft=_prepared(), cache=cache, max_num_seqs=16)
+    info = worker.info(EngineConfig())
+    assert worker.draft is not None and worker.draft.pool.dtype is torch.int8
+    assert info.num_blocks == 10 * 32 // (2 * head_bytes)
+    assert info.kv_cache_bytes == info.num_blocks * 2 * BLOCK_BYTES * head_bytes // 32
+    assert (info.kv_cache_dtype, _build().info(EngineConfig()).kv_cache_dtype) == ("int8", "float32")
+
+
+def test_a_model_that_8_bits_break_is_not_served_with_them() -> None:
+    model = tiny_llama()
+    with torch.no_grad():  # one number of each key and value is so large that nothing is left of the others
+        for layer in model.model.layers:  # type: ignore[union-attr]
+            for weight in (layer.self_attn.k_proj.weight, layer.self_attn.v_proj.weight):
+                weight[::8] *= 300.0
+            layer.self_attn.q_proj.weight[::8] *= 0.0
+            layer.self_attn.o_proj.weight[:, ::8] *= 0.0
+    loaded = prepare(model, "tiny", torch.device("cpu"))
+    _build(loaded)
+    with pytest.raises(ModelLoadError, match="and a KV cache of int8: its logits differ"):
+        _build(loaded, cache={"kv_cache_dtype": "int8"})
+
+
 def test_target_and_draft_share_the_memory_and_the_block_ids() -> None:
     worker = _build(
         draft=_prepared(num_hidden_layers=1), cache={"kv_memory_gib": 15 * BLOCK_BYTES / 2**30}, max_num_seqs=16

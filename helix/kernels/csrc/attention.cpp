@@ -30,46 +30,52 @@ Tensor with_whole_heads(const Tensor& tensor) {
   return tensor.stride(2) == 1 ? tensor : torch::stable::contiguous(tensor);
 }
 
-// Copies [num_heads, num_rows, size] into slots of [num_slots, num_heads, size].
+void check_pool(const Tensor& pool, int64_t num_kv_heads, int64_t width, const char* name) {
+  STD_TORCH_CHECK(pool.dim() == 3 && pool.is_cpu() && pool.is_contiguous(), "attend: ", name,
+                  " must be on the CPU and contiguous, with three dimensions");
+  STD_TORCH_CHECK(pool.size(1) == num_kv_heads && pool.size(2) == width, "attend: shapes do not fit");
+}
+
+// Stores [num_heads, num_rows, size] in slots of [num_slots, num_heads, width of size].
+template <class Format>
 void write(const Tensor& source, const Tensor& slots, Tensor& pool) {
   const int64_t num_heads = source.size(0), num_rows = source.size(1), size = source.size(2);
   const auto* numbers = static_cast<const int64_t*>(slots.const_data_ptr());
   const auto* from = static_cast<const float*>(source.const_data_ptr());
-  auto* to = static_cast<float*>(pool.mutable_data_ptr());
+  auto* to = static_cast<typename Format::Number*>(pool.mutable_data_ptr());
   for (int64_t row = 0; row < num_rows; ++row)
     for (int64_t head = 0; head < num_heads; ++head)
-      std::copy_n(from + head * source.stride(0) + row * source.stride(1), size,
-                  to + (numbers[row] * num_heads + head) * size);
+      Format::store(from + head * source.stride(0) + row * source.stride(1), size,
+                    to + (numbers[row] * num_heads + head) * Format::width(size));
 }
 
-Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, Tensor keys, Tensor values,
+template <class Format>
+Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, Tensor& keys, Tensor& values,
               const Tensor& slots, const Tensor& positions, const Tensor& owners, const Tensor& block_tables,
               int64_t block_size, int64_t window, int64_t chunk, double scale) {
+  using Number = typename Format::Number;
   check_floats(query, "query");
   check_floats(key, "key");
   check_floats(value, "value");
-  check_floats(keys, "keys");
-  check_floats(values, "values");
   check_numbers(slots, "slots");
   check_numbers(positions, "positions");
   check_numbers(owners, "owners");
   check_numbers(block_tables, "block_tables");
   const int64_t num_heads = query.size(0), num_rows = query.size(1), num_kv_heads = key.size(0);
-  STD_TORCH_CHECK(keys.is_contiguous() && values.is_contiguous() && key.size(1) == num_rows &&
-                      value.size(1) == num_rows && value.size(0) == num_kv_heads && num_heads % num_kv_heads == 0 &&
-                      keys.size(1) == num_kv_heads && values.size(1) == num_kv_heads &&
-                      key.size(2) == query.size(2) && keys.size(2) == key.size(2) && values.size(2) == value.size(2) &&
-                      slots.numel() == num_rows && positions.numel() == num_rows && owners.numel() == num_rows &&
+  check_pool(keys, num_kv_heads, Format::width(key.size(2)), "keys");
+  check_pool(values, num_kv_heads, Format::width(value.size(2)), "values");
+  STD_TORCH_CHECK(key.size(1) == num_rows && value.size(1) == num_rows && value.size(0) == num_kv_heads &&
+                      num_heads % num_kv_heads == 0 && key.size(2) == query.size(2) && slots.numel() == num_rows && positions.numel() == num_rows && owners.numel() == num_rows &&
                       block_tables.dim() == 2 && block_size > 0,
                   "attend: shapes do not fit");
-  write(with_whole_heads(key), slots, keys);
-  write(with_whole_heads(value), slots, values);
+  write<Format>(with_whole_heads(key), slots, keys);
+  write<Format>(with_whole_heads(value), slots, values);
   const Tensor heads = with_whole_heads(query);
   Tensor out = torch::stable::new_empty(query, {num_rows, num_heads, value.size(2)});
-  const helix::PagedAttention attention{
+  const helix::PagedAttention<Format> attention{
       {static_cast<const float*>(heads.const_data_ptr()), heads.stride(1), heads.stride(0)},
-      static_cast<const float*>(keys.const_data_ptr()),
-      static_cast<const float*>(values.const_data_ptr()),
+      static_cast<const Number*>(keys.const_data_ptr()),
+      static_cast<const Number*>(values.const_data_ptr()),
       static_cast<const int64_t*>(positions.const_data_ptr()),
       static_cast<const int64_t*>(owners.const_data_ptr()),
       static_cast<const int64_t*>(block_tables.const_data_ptr()),
@@ -88,6 +94,17 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, Tenso
   return out;
 }
 
+Tensor attend_to_pool(const Tensor& query, const Tensor& key, const Tensor& value, Tensor keys, Tensor values,
+                      const Tensor& slots, const Tensor& positions, const Tensor& owners, const Tensor& block_tables,
+                      int64_t block_size, int64_t window, int64_t chunk, double scale) {
+  const ScalarType type = keys.scalar_type();
+  STD_TORCH_CHECK(values.scalar_type() == type && (type == ScalarType::Float || type == ScalarType::Char),
+                  "attend: keys and values must be both float32 or both int8");
+  const auto attend_in = type == ScalarType::Float ? attend<helix::Float32KV> : attend<helix::Int8KV>;
+  return attend_in(query, key, value, keys, values, slots, positions, owners, block_tables, block_size, window, chunk,
+                   scale);
+}
+
 }  // namespace
 
 namespace {
@@ -100,7 +117,8 @@ using helix::RowGroup;
 constexpr int64_t kMaxQueries = 64;  // of a group: their scores of one chunk stay in the second-level cache
 constexpr int64_t kMaxPartials = 1 << 20;  // numbers
 
-std::vector<RowGroup> group_rows(const PagedAttention& attention, int64_t num_rows) {
+template <class Format>
+std::vector<RowGroup> group_rows(const PagedAttention<Format>& attention, int64_t num_rows) {
   const int64_t most = std::max<int64_t>(1, kMaxQueries / attention.share());
   std::vector<RowGroup> groups;
   for (int64_t row = 0; row < num_rows; ++row) {
@@ -119,20 +137,24 @@ std::vector<RowGroup> group_rows(const PagedAttention& attention, int64_t num_ro
 }
 
 // Calls work(i, scratch) for all items, which threads take one by one.
-template <class Work>
-void share_items(int64_t num_items, int64_t num_threads, const RowGroup& largest, int64_t share, const Work& work) {
+template <class Format, class Work>
+void share_items(const PagedAttention<Format>& attention, int64_t num_items, int64_t num_threads,
+                 const RowGroup& largest, const Work& work) {
   std::atomic<int64_t> next = 0;
   torch::stable::parallel_for(0, std::clamp<int64_t>(num_threads, 1, num_items), 1, [&](int64_t, int64_t) {
-    ChunkScratch scratch(largest.num_rows, largest.num_rows * share);
+    ChunkScratch<Format> scratch(largest.num_rows, largest.num_rows * attention.share(), attention.key_dim,
+                                 attention.value_dim);
     for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < num_items;) work(i, scratch);
   });
 }
 
 // Each (KV head, group) passes through its chunks.
-void attend_in_turn(const PagedAttention& attention, const std::vector<RowGroup>& groups, const RowGroup& largest,
+template <class Format>
+void attend_in_turn(const PagedAttention<Format>& attention, const std::vector<RowGroup>& groups, const RowGroup& largest,
                     int64_t num_threads) {
   const int64_t share = attention.share(), size = Partial::size(attention.value_dim), num_groups = groups.size();
-  share_items(attention.num_kv_heads * num_groups, num_threads, largest, share, [&](int64_t i, ChunkScratch& scratch) {
+  const int64_t num_items = attention.num_kv_heads * num_groups;
+  share_items(attention, num_items, num_threads, largest, [&](int64_t i, ChunkScratch<Format>& scratch) {
     const RowGroup& group = groups[i % num_groups];
     const int64_t kv_head = i / num_groups, num_queries = group.num_rows * share;
     const std::unique_ptr<float[]> partials(new float[2 * num_queries * size]);
@@ -150,7 +172,8 @@ void attend_in_turn(const PagedAttention& attention, const std::vector<RowGroup>
 }
 
 // Each (KV head, group, chunk) is computed by itself, and merged when all are there.
-void attend_apart(const PagedAttention& attention, const std::vector<RowGroup>& groups, const RowGroup& largest,
+template <class Format>
+void attend_apart(const PagedAttention<Format>& attention, const std::vector<RowGroup>& groups, const RowGroup& largest,
                   int64_t num_rows, int64_t num_threads) {
   const int64_t share = attention.share(), size = Partial::size(attention.value_dim), num_chunks = largest.end_chunk;
   const std::unique_ptr<float[]> partials(new float[num_rows * attention.num_heads * num_chunks * size]);
@@ -163,7 +186,7 @@ void attend_apart(const PagedAttention& attention, const std::vector<RowGroup>& 
     for (size_t g = 0; g < groups.size(); ++g)
       for (int64_t chunk = groups[g].first_chunk; chunk < groups[g].end_chunk; ++chunk)
         items.push_back({kv_head, static_cast<int64_t>(g), chunk});
-  share_items(items.size(), num_threads, largest, share, [&](int64_t i, ChunkScratch& scratch) {
+  share_items(attention, items.size(), num_threads, largest, [&](int64_t i, ChunkScratch<Format>& scratch) {
     const auto [kv_head, g, chunk] = items[i];
     attention.attend(groups[g], kv_head, chunk, scratch, place(kv_head, groups[g].row, chunk), num_chunks * size);
   });
@@ -182,7 +205,8 @@ void attend_apart(const PagedAttention& attention, const std::vector<RowGroup>& 
 
 }  // namespace
 
-void helix::attend_rows(const PagedAttention& attention, int64_t num_rows) {
+template <class Format>
+void helix::attend_rows(const PagedAttention<Format>& attention, int64_t num_rows) {
   if (!num_rows) return;
   const std::vector<RowGroup> groups = group_rows(attention, num_rows);
   RowGroup largest{};
@@ -200,6 +224,9 @@ void helix::attend_rows(const PagedAttention& attention, int64_t num_rows) {
   else attend_apart(attention, groups, largest, num_rows, num_threads);
 }
 
+template void helix::attend_rows(const PagedAttention<Float32KV>& attention, int64_t num_rows);
+template void helix::attend_rows(const PagedAttention<Int8KV>& attention, int64_t num_rows);
+
 // Indirection: the registration macros stringify their argument.
 #define HELIX_LIBRARY_FRAGMENT(ns, m) STABLE_TORCH_LIBRARY_FRAGMENT(ns, m)
 #define HELIX_LIBRARY_IMPL(ns, key, m) STABLE_TORCH_LIBRARY_IMPL(ns, key, m)
@@ -211,4 +238,4 @@ HELIX_LIBRARY_FRAGMENT(HELIX_NAMESPACE, m) {
       "Tensor");
 }
 
-HELIX_LIBRARY_IMPL(HELIX_NAMESPACE, CPU, m) { m.impl("attend", TORCH_BOX(&attend)); }
+HELIX_LIBRARY_IMPL(HELIX_NAMESPACE, CPU, m) { m.impl("attend", TORCH_BOX(&attend_to_pool)); }

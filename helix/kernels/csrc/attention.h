@@ -35,16 +35,19 @@ struct Span {
 };
 
 // Memory of one thread for one group and one chunk.
+template <class Format>
 struct ChunkScratch {
-  ChunkScratch(int64_t num_rows, int64_t num_queries)
+  ChunkScratch(int64_t num_rows, int64_t num_queries, int64_t key_dim, int64_t value_dim)
       : spans(new Span[num_rows]),
         queries(new const float*[num_queries]),
-        scores(new float[num_queries * kContextChunk]) {}
+        scores(new float[num_queries * kContextChunk]),
+        wide(Format::kIsWide ? nullptr : new float[std::max(kTileKeys * key_dim, kBlockKeys * value_dim)]) {}
 
   std::unique_ptr<Span[]> spans;  // [num_rows]
   std::unique_ptr<const float*[]> queries;  // [num_queries]
   std::unique_ptr<float[]> scores;  // [num_queries, kContextChunk]
-  const float *keys[kContextChunk], *values[kContextChunk];
+  std::unique_ptr<float[]> wide;  // a tile of keys, or a block of values
+  const typename Format::Number *keys[kContextChunk], *values[kContextChunk];
 };
 
 // What some chunks contribute to one query: numbers in a row, of which `values` is padded to whole vectors.
@@ -73,10 +76,13 @@ struct Partial {
   }
 };
 
+template <class Format>
 struct PagedAttention {
+  using Number = typename Format::Number;
+  using Scratch = ChunkScratch<Format>;
   Heads query;  // [num_rows, num_heads, key_dim]
-  const float* keys;  // [num_slots, num_kv_heads, key_dim]
-  const float* values;  // [num_slots, num_kv_heads, value_dim]
+  const Number* keys;  // [num_slots, num_kv_heads, width of key_dim]
+  const Number* values;  // [num_slots, num_kv_heads, width of value_dim]
   const int64_t* positions;  // [num_rows]
   const int64_t* owners;  // [num_rows]: which block table is a row's
   const int64_t* block_tables;  // [num_requests, table_len]
@@ -98,7 +104,7 @@ struct PagedAttention {
   int64_t num_keys(int64_t row) const { return positions[row] + 1 - first_position(row); }
 
   // One chunk of the context for the query heads that share a KV head, row by row; partials lie `stride` apart.
-  void attend(const RowGroup& group, int64_t kv_head, int64_t number, ChunkScratch& scratch, float* partials,
+  void attend(const RowGroup& group, int64_t kv_head, int64_t number, Scratch& scratch, float* partials,
               int64_t stride) const {
     const Span all = find_spans(group, number * kContextChunk, scratch);
     find_slots(group, kv_head, number * kContextChunk, all, scratch);
@@ -107,11 +113,11 @@ struct PagedAttention {
         scratch.queries[r * share() + h] = query.at(group.row + r, kv_head * share() + h);
     const int64_t num_queries = group.num_rows * share();
     const auto request = [&](int64_t j) {
-      prefetch<3>(scratch.keys[j], key_dim);
-      prefetch<2>(scratch.values[j], value_dim);  // they are needed when all scores are there
+      prefetch<3>(scratch.keys[j], Format::width(key_dim));
+      prefetch<2>(scratch.values[j], Format::width(value_dim));  // they are needed when all scores are there
     };
-    score_keys(scratch.queries.get(), num_queries, scratch.keys, all.begin, all.end, key_dim, scale, request,
-               scratch.scores.get(), kContextChunk);
+    score_keys<Format>(scratch.queries.get(), num_queries, scratch.keys, all.begin, all.end, key_dim, scale, request,
+                       scratch.wide.get(), scratch.scores.get(), kContextChunk);
     const int64_t padded_dim = Partial::padded(value_dim);
     for (int64_t i = 0; i < num_queries; ++i) {
       const Partial partial{partials + i * stride, padded_dim};
@@ -134,7 +140,7 @@ struct PagedAttention {
 
  private:
   // The keys that each row sees, and those that any does.
-  Span find_spans(const RowGroup& group, int64_t start, ChunkScratch& scratch) const {
+  Span find_spans(const RowGroup& group, int64_t start, Scratch& scratch) const {
     Span all{kContextChunk, 0};
     for (int64_t r = 0; r < group.num_rows; ++r) {
       const int64_t row = group.row + r;
@@ -146,24 +152,31 @@ struct PagedAttention {
     return all;
   }
 
-  void find_slots(const RowGroup& group, int64_t kv_head, int64_t start, Span all, ChunkScratch& scratch) const {
+  void find_slots(const RowGroup& group, int64_t kv_head, int64_t start, Span all, Scratch& scratch) const {
     const int64_t* table = block_tables + owners[group.row] * table_len;
     for (int64_t j = all.begin; j < all.end; ++j) {
       const int64_t slot = table[(start + j) / block_size] * block_size + (start + j) % block_size;
-      scratch.keys[j] = keys + (slot * num_kv_heads + kv_head) * key_dim;
-      scratch.values[j] = values + (slot * num_kv_heads + kv_head) * value_dim;
+      scratch.keys[j] = keys + (slot * num_kv_heads + kv_head) * Format::width(key_dim);
+      scratch.values[j] = values + (slot * num_kv_heads + kv_head) * Format::width(value_dim);
     }
   }
 
   // A few keys, which stay in the first-level cache for all queries.
-  void weigh_values(const ChunkScratch& scratch, int64_t num_queries, Span keys, float* partials, int64_t stride) const {
+  void weigh_values(const Scratch& scratch, int64_t num_queries, Span keys, float* partials, int64_t stride) const {
+    const float* wide[kContextChunk];
+    const float* const* values = wide;
+    if constexpr (Format::kIsWide)
+      values = scratch.values;
+    else
+      for (int64_t j = keys.begin; j < keys.end; ++j)
+        wide[j] = Format::widen(scratch.values[j], value_dim, scratch.wide.get() + (j - keys.begin) * value_dim);
     const auto span_of = [&](int64_t i) {
       const Span span = scratch.spans[i / share()];
       return Span{std::max(span.begin, keys.begin), std::min(span.end, keys.end)};
     };
     const auto weigh = [&]<int Queries>(int64_t i, Span span, std::integral_constant<int, Queries>) {
       if (span.begin < span.end)
-        add_weighted<Queries>(scratch.scores.get() + i * kContextChunk, kContextChunk, scratch.values, span.begin,
+        add_weighted<Queries>(scratch.scores.get() + i * kContextChunk, kContextChunk, values, span.begin,
                               span.end, value_dim, partials + i * stride, stride);
     };
     constexpr std::integral_constant<int, 1> one;
@@ -184,6 +197,7 @@ struct PagedAttention {
 };
 
 // Computes all heads of rows [0, num_rows), shared among the threads.
-void attend_rows(const PagedAttention& attention, int64_t num_rows);
+template <class Format>
+void attend_rows(const PagedAttention<Format>& attention, int64_t num_rows);
 
 }  // namespace helix

@@ -6,7 +6,7 @@
 
 #include <limits>
 
-#include "vectors.h"
+#include "kv_formats.h"
 
 namespace helix {
 
@@ -54,9 +54,9 @@ HELIX_INLINE Vec load_edge(const float* from, int64_t size) {
 }
 
 // Requests numbers for the first-level cache (Nearness 3) or the second (2).
-template <int Nearness>
-HELIX_INLINE void prefetch(const float* from, int64_t size) {
-  for (int64_t d = 0; d < size; d += 64 / sizeof(float)) __builtin_prefetch(from + d, 0, Nearness);
+template <int Nearness, class Number>
+HELIX_INLINE void prefetch(const Number* from, int64_t size) {
+  for (int64_t d = 0; d < size; d += 64 / sizeof(Number)) __builtin_prefetch(from + d, 0, Nearness);
 }
 
 // scores[q * stride + k] = queries[q] * keys[k] * scale
@@ -86,14 +86,15 @@ HELIX_INLINE void score_tile(const float* const* queries, const float* const* ke
 }
 
 // Scores of all queries with keys [begin, end), in whole tiles: up to 3 numbers on each side of them are overwritten.
-// request(j) is called some keys ahead.
-template <class Request>
-void score_keys(const float* const* queries, int64_t num_queries, const float* const* keys, int64_t begin, int64_t end,
-                int64_t dim, float scale, const Request& request, float* scores, int64_t stride) {
+// request(j) is called some keys ahead. `wide` has room for a tile of keys.
+template <class Format, class Request>
+void score_keys(const float* const* queries, int64_t num_queries, const typename Format::Number* const* keys,
+                int64_t begin, int64_t end, int64_t dim, float scale, const Request& request, float* wide,
+                float* scores, int64_t stride) {
   for (int64_t j = begin / kTileKeys * kTileKeys; j < end; j += kTileKeys) {
     const float* tile[kTileKeys];
     for (int64_t k = 0; k < kTileKeys; ++k) {
-      tile[k] = keys[std::clamp(j + k, begin, end - 1)];
+      tile[k] = Format::widen(keys[std::clamp(j + k, begin, end - 1)], dim, wide + k * dim);
       request(std::clamp(j + k + kPrefetchKeys, begin, end - 1));
     }
     int64_t q = 0;

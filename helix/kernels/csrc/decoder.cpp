@@ -105,27 +105,36 @@ struct Pass {
   }
 
   // Normalise and rotate queries and keys, and store keys and values in their slots.
+  template <class Format>
   void place_rows(const Tensor* part, Tensor& keys, Tensor& values) const {
-    auto* to_keys = static_cast<float*>(keys.mutable_data_ptr());
-    auto* to_values = static_cast<float*>(values.mutable_data_ptr());
+    auto* to_keys = static_cast<typename Format::Number*>(keys.mutable_data_ptr());
+    auto* to_values = static_cast<typename Format::Number*>(values.mutable_data_ptr());
     for_rows(sizes.num_rows, sizes.query() + 2 * sizes.key(), [&](int64_t row) {
       const int64_t position = positions[row], size = sizes.key();
       place(query.get() + row * sizes.query(), sizes.num_heads, part[kQueryNorm], position);
       place(key.get() + row * size, sizes.num_kv_heads, part[kKeyNorm], position);
-      std::copy_n(key.get() + row * size, size, to_keys + slots[row] * size);
-      std::copy_n(value.get() + row * size, size, to_values + slots[row] * size);
+      for (int64_t head = 0; head < sizes.num_kv_heads; ++head) {
+        const int64_t from = row * size + head * sizes.head_dim;
+        const int64_t to = (slots[row] * sizes.num_kv_heads + head) * Format::width(sizes.head_dim);
+        Format::store(key.get() + from, sizes.head_dim, to_keys + to);
+        Format::store(value.get() + from, sizes.head_dim, to_values + to);
+      }
     });
   }
 
+  template <class Format>
   void attend(const Tensor& keys, const Tensor& values, int64_t window, int64_t chunk) const {
+    using Number = typename Format::Number;
     const auto [num_rows, hidden, num_heads, num_kv_heads, head_dim, inner] = sizes;
-    helix::attend_rows({{query.get(), sizes.query(), head_dim}, floats(keys), floats(values), positions, owners,
-                        block_tables, attended.get(), num_heads, num_kv_heads, head_dim, head_dim, table_len,
-                        block_size, window, chunk, scale},
-                       num_rows);
+    const helix::PagedAttention<Format> attention{
+        {query.get(), sizes.query(), head_dim}, static_cast<const Number*>(keys.const_data_ptr()),
+        static_cast<const Number*>(values.const_data_ptr()), positions, owners, block_tables, attended.get(), num_heads,
+        num_kv_heads, head_dim, head_dim, table_len, block_size, window, chunk, scale};
+    helix::attend_rows(attention, num_rows);
   }
 
   // Computes one layer; x, [num_rows, hidden], is changed.
+  template <class Format>
   void run(float* x, const Tensor* part, Tensor& keys, Tensor& values, int64_t window, int64_t chunk) const {
     const auto [num_rows, hidden, num_heads, num_kv_heads, head_dim, inner] = sizes;
     normalize_rows(x, part[kInputNorm], normed.get());
@@ -135,8 +144,8 @@ struct Pass {
         helix::Product{part[kValue], floats_or_null(part[kValueBias]), sizes.key(), value.get()},
     };
     multiply(normed.get(), num_rows, hidden, qkv);
-    place_rows(part, keys, values);
-    attend(keys, values, window, chunk);
+    place_rows<Format>(part, keys, values);
+    attend<Format>(keys, values, window, chunk);
     const std::array output{helix::Product{part[kOutput], floats_or_null(part[kOutputBias]), hidden, normed.get()}};
     multiply(attended.get(), num_rows, sizes.query(), output);
     add_rows(normed.get(), x);
@@ -152,7 +161,7 @@ struct Pass {
     add_rows(normed.get(), x);
   }
 
-  void check(const Tensor* part, const Tensor& keys, const Tensor& values) const {
+  void check(const Tensor* part, const Tensor& keys, const Tensor& values, ScalarType type, int64_t width) const {
     check_floats(part[kInputNorm], sizes.hidden, "input norm");
     check_absent_or_floats(part[kQueryBias], sizes.query(), "query bias");
     check_absent_or_floats(part[kKeyBias], sizes.key(), "key bias");
@@ -162,10 +171,9 @@ struct Pass {
     check_absent_or_floats(part[kOutputBias], sizes.hidden, "output bias");
     check_floats(part[kInnerNorm], sizes.hidden, "inner norm");
     for (const Tensor* pool : {&keys, &values})
-      STD_TORCH_CHECK(pool->dim() == 3 && pool->scalar_type() == ScalarType::Float && pool->is_cpu() &&
-                          pool->is_contiguous() && pool->size(1) == sizes.num_kv_heads &&
-                          pool->size(2) == sizes.head_dim,
-                      "decode: pools must be float32 on the CPU and contiguous, all of one shape");
+      STD_TORCH_CHECK(pool->dim() == 3 && pool->scalar_type() == type && pool->is_cpu() && pool->is_contiguous() &&
+                          pool->size(1) == sizes.num_kv_heads && pool->size(2) == width,
+                      "decode: pools must be float32 or int8 on the CPU and contiguous, all of one shape");
   }
 };
 
@@ -177,9 +185,9 @@ Tensor decode(const Tensor& x, std::vector<Tensor> parts, const Tensor& last_nor
   const size_t num_layers = keys.size();
   STD_TORCH_CHECK(num_layers > 0 && values.size() == num_layers && windows.size() == num_layers &&
                       chunks.size() == num_layers && parts.size() == num_layers * kNumParts && x.dim() == 2 &&
-                      keys[0].dim() == 3 && block_tables.dim() == 2 && block_size > 0,
+                      keys[0].dim() == 3 && cos.dim() == 2 && block_tables.dim() == 2 && block_size > 0,
                   "decode: shapes do not fit");
-  const Sizes sizes{x.size(0), x.size(1), num_heads, keys[0].size(1), keys[0].size(2), inner};
+  const Sizes sizes{x.size(0), x.size(1), num_heads, keys[0].size(1), cos.size(1), inner};
   check_floats(x, sizes.num_rows * sizes.hidden, "x");
   check_numbers(slots, "slots");
   check_numbers(positions, "positions");
@@ -205,13 +213,21 @@ Tensor decode(const Tensor& x, std::vector<Tensor> parts, const Tensor& last_nor
             numbers(block_tables),
             block_tables.size(1),
             block_size};
-  for (size_t i = 0; i < num_layers; ++i) pass.check(&parts[i * kNumParts], keys[i], values[i]);
+  const bool is_int8 = keys[0].scalar_type() == ScalarType::Char;
+  const int64_t width = is_int8 ? helix::Int8KV::width(sizes.head_dim) : helix::Float32KV::width(sizes.head_dim);
+  for (size_t i = 0; i < num_layers; ++i)
+    pass.check(&parts[i * kNumParts], keys[i], values[i], is_int8 ? ScalarType::Char : ScalarType::Float, width);
   pass.allocate();
   Tensor y = torch::stable::new_empty(x, {sizes.num_rows, sizes.hidden});
   auto* rows = static_cast<float*>(y.mutable_data_ptr());
   std::copy_n(floats(x), x.numel(), rows);
-  for (size_t i = 0; i < num_layers; ++i)
-    pass.run(rows, &parts[i * kNumParts], keys[i], values[i], windows[i], chunks[i]);
+  for (size_t i = 0; i < num_layers; ++i) {
+    const Tensor* part = &parts[i * kNumParts];
+    if (is_int8)
+      pass.run<helix::Int8KV>(rows, part, keys[i], values[i], windows[i], chunks[i]);
+    else
+      pass.run<helix::Float32KV>(rows, part, keys[i], values[i], windows[i], chunks[i]);
+  }
   if (last_norm.numel()) pass.normalize_rows(rows, last_norm, rows);
   return y;
 }

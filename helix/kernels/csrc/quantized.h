@@ -184,10 +184,18 @@ inline float quantize_row(const float* x, int64_t k, int64_t padded_k, int8_t* t
   float most = 0.0f, wrong = 0.0f;
   for (int lane = 0; lane < kLanes; ++lane) most = std::max(most, largest[lane]), wrong += defect[lane];
   const Vec inverse = broadcast(most < kSmallest ? 0.0f : 127.0f / most);
-  for (int64_t i = 0; i < padded_k; i += kLanes) {
+  const auto quantized = [&](int64_t i) {
     const Vec shifted = rounded(numbers(i) * inverse) + kRound;
-    const Bytes bytes = __builtin_convertvector((Ints)shifted, Bytes);
+    return __builtin_convertvector((Ints)shifted, Bytes);
+  };
+  int64_t i = 0;
+  for (; i + kLanes <= padded_k; i += kLanes) {
+    const Bytes bytes = quantized(i);
     std::memcpy(to + i, &bytes, sizeof(bytes));
+  }
+  if (i < padded_k) {
+    const Bytes bytes = quantized(i);
+    std::memcpy(to + i, &bytes, padded_k - i);
   }
   return (most < kSmallest ? 0.0f : most / 127.0f) + wrong;
 }

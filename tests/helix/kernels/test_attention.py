@@ -10,6 +10,7 @@ from torch import Tensor
 
 from helix.kernels.attention import AttentionKernel, load_attention_kernel
 from helix.kernels.build import KernelBuildError, supported_variants
+from helix.kv_cache.int8 import NUM_SCALE_BYTES, dequantize, quantize
 
 BLOCK_SIZE = 4
 
@@ -28,16 +29,26 @@ def kernel(request: pytest.FixtureRequest) -> AttentionKernel:
 class Sequence:
     """Random queries, keys and values of one sequence and the scattered pool they go to."""
 
-    def __init__(self, num_tokens: int, num_kv_heads: int, share: int, key_dim: int, value_dim: int, seed: int) -> None:
+    def __init__(
+        self,
+        num_tokens: int,
+        num_kv_heads: int,
+        share: int,
+        key_dim: int,
+        value_dim: int,
+        seed: int,
+        kv_dtype: torch.dtype = torch.float32,
+    ) -> None:
         generator = torch.Generator().manual_seed(seed)
         self.query = torch.randn(num_kv_heads * share, num_tokens, key_dim, generator=generator) * 2
         self.key = torch.randn(num_kv_heads, num_tokens, key_dim, generator=generator)
         self.value = torch.randn(num_kv_heads, num_tokens, value_dim, generator=generator)
         num_blocks = -(-num_tokens // BLOCK_SIZE)
         self.table = torch.randperm(num_blocks, generator=generator)
+        extra = NUM_SCALE_BYTES if kv_dtype is torch.int8 else 0
         self.pools = (
-            torch.zeros(num_blocks * BLOCK_SIZE, num_kv_heads, key_dim),
-            torch.zeros(num_blocks * BLOCK_SIZE, num_kv_heads, value_dim),
+            torch.zeros(num_blocks * BLOCK_SIZE, num_kv_heads, key_dim + extra, dtype=kv_dtype),
+            torch.zeros(num_blocks * BLOCK_SIZE, num_kv_heads, value_dim + extra, dtype=kv_dtype),
         )
 
     def attend(
@@ -101,15 +112,31 @@ def test_agrees_with_float64(
     torch.testing.assert_close(out.double(), sequence.reference(window, chunk), rtol=0, atol=3e-5)
 
 
+@pytest.mark.parametrize(("key_dim", "value_dim"), [(64, 64), (13, 29), (6, 107)])
+def test_what_is_quantised_is_stored_as_the_pool_does_and_read_as_it_is_stored(
+    kernel: AttentionKernel, key_dim: int, value_dim: int
+) -> None:
+    sequence = Sequence(37, 2, 3, key_dim, value_dim, seed=6, kv_dtype=torch.int8)
+    sequence.key[0, 5], sequence.value[1, 7] = 0, 1e-35
+    out = sequence.attend(kernel, 0, 37)
+    position = torch.arange(37)
+    slots = sequence.table[position // BLOCK_SIZE] * BLOCK_SIZE + position % BLOCK_SIZE
+    for pool, written in zip(sequence.pools, (sequence.key, sequence.value), strict=True):
+        assert torch.equal(pool[slots], quantize(written.transpose(0, 1)))
+    sequence.key, sequence.value = (dequantize(pool[slots]).transpose(0, 1) for pool in sequence.pools)
+    torch.testing.assert_close(out.double(), sequence.reference(None, None), rtol=0, atol=3e-5)
+
+
+@pytest.mark.parametrize("kv_dtype", [torch.float32, torch.int8], ids=str)
 @pytest.mark.parametrize("dims", [(64, 64), (13, 29)])
 @pytest.mark.parametrize(("window", "chunk"), [(None, None), (21, None), (None, 16)])
 def test_rows_are_bitwise_independent_of_how_a_context_is_cut(
-    kernel: AttentionKernel, dims: tuple[int, int], window: int | None, chunk: int | None
+    kernel: AttentionKernel, dims: tuple[int, int], window: int | None, chunk: int | None, kv_dtype: torch.dtype
 ) -> None:
-    whole = Sequence(90, 2, 3, *dims, seed=1)
+    whole = Sequence(90, 2, 3, *dims, seed=1, kv_dtype=kv_dtype)
     expected = whole.attend(kernel, 0, 90, window, chunk)
     for size in range(1, 17):
-        pieces = Sequence(90, 2, 3, *dims, seed=1)
+        pieces = Sequence(90, 2, 3, *dims, seed=1, kv_dtype=kv_dtype)
         parts = [pieces.attend(kernel, at, min(at + size, 90), window, chunk) for at in range(0, 90, size)]
         assert torch.equal(torch.cat(parts), expected), size
 
@@ -194,4 +221,11 @@ def test_refuses_what_does_not_fit(kernel: AttentionKernel) -> None:
         sequence.attend(kernel, 0, 8)
     sequence.key = sequence.query.double()
     with pytest.raises(RuntimeError, match="float32"):
+        sequence.attend(kernel, 0, 8)
+    sequence = Sequence(8, 1, 1, 16, 16, seed=5, kv_dtype=torch.int8)
+    sequence.pools = (sequence.pools[0], sequence.pools[1][..., :16].contiguous())
+    with pytest.raises(RuntimeError, match="do not fit"):
+        sequence.attend(kernel, 0, 8)
+    sequence.pools = (sequence.pools[0], torch.zeros(8, 1, 16))
+    with pytest.raises(RuntimeError, match="both int8"):
         sequence.attend(kernel, 0, 8)

@@ -13,6 +13,7 @@ from helix.kernels.build import KernelBuildError, supported_variants
 from helix.kernels.decoder import DecoderKernel, LayerParts, Rows, WeightLayout, load_decoder_kernel
 from helix.kernels.linear import pack_weight
 from helix.kernels.quantized import WEIGHT_FORMATS
+from helix.kv_cache.int8 import NUM_SCALE_BYTES, quantize
 
 BLOCK_SIZE = 4
 EPSILON = 1e-3
@@ -48,7 +49,14 @@ class Shape:
 class Decoder:
     """Two random layers, and one request whose blocks are scattered in a pool."""
 
-    def __init__(self, shape: Shape, num_tokens: int, seed: int = 0, layout: WeightLayout = "plain") -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        num_tokens: int,
+        seed: int = 0,
+        layout: WeightLayout = "plain",
+        kv_dtype: torch.dtype = torch.float32,
+    ) -> None:
         self.shape, self.num_tokens, self.layout = shape, num_tokens, layout
         self.generator = torch.Generator().manual_seed(seed)
         self.plain = [self._layer(), self._layer()]
@@ -58,8 +66,9 @@ class Decoder:
         self.angles = (half.repeat(1, 2).cos(), half.repeat(1, 2).sin())
         num_blocks = -(-num_tokens // BLOCK_SIZE)
         self.table = torch.randperm(num_blocks, generator=self.generator)
-        pool = (num_blocks * BLOCK_SIZE, shape.num_kv_heads, shape.head_dim)
-        self.keys, self.values = ([torch.zeros(pool) for _ in self.plain] for _ in range(2))
+        width = shape.head_dim + (NUM_SCALE_BYTES if kv_dtype is torch.int8 else 0)
+        pool = (num_blocks * BLOCK_SIZE, shape.num_kv_heads, width)
+        self.keys, self.values = ([torch.zeros(pool, dtype=kv_dtype) for _ in self.plain] for _ in range(2))
 
     def _random(self, *size: int) -> Tensor:
         return torch.randn(*size, generator=self.generator)
@@ -166,12 +175,27 @@ def test_agrees_with_float64(
     torch.testing.assert_close(out.double(), expected, rtol=2e-3, atol=2e-3)
 
 
-@pytest.mark.parametrize("layout", ["plain", "int8", "int4"])
-def test_rows_are_bitwise_independent_of_how_a_context_is_cut(kernel: DecoderKernel, layout: WeightLayout) -> None:
+def test_keys_and_values_of_8_bits_are_those_of_32_quantised(kernel: DecoderKernel) -> None:
+    shape = Shape(head_dim=22, has_head_norms=True)
+    wide, narrow = Decoder(shape, 30), Decoder(shape, 30, kv_dtype=torch.int8)
+    expected, out = wide.compute(kernel, 0, 30), narrow.compute(kernel, 0, 30)
+    # Before the first attention nothing was rounded yet.
+    assert torch.equal(narrow.keys[0][:30], quantize(wide.keys[0])[:30])
+    assert torch.equal(narrow.values[0][:30], quantize(wide.values[0])[:30])
+    assert 0 < (out - expected).abs().max() < 0.2 * expected.std()
+
+
+@pytest.mark.parametrize(
+    ("layout", "kv_dtype"),
+    [("plain", torch.float32), ("int8", torch.float32), ("int4", torch.float32), ("plain", torch.int8)],
+)
+def test_rows_are_bitwise_independent_of_how_a_context_is_cut(
+    kernel: DecoderKernel, layout: WeightLayout, kv_dtype: torch.dtype
+) -> None:
     shape = Shape(has_biases=True, has_head_norms=True)
-    expected = Decoder(shape, 48, layout=layout).compute(kernel, 0, 48, window=9)
+    expected = Decoder(shape, 48, layout=layout, kv_dtype=kv_dtype).compute(kernel, 0, 48, window=9)
     for size in (1, 2, 5, 16):
-        pieces = Decoder(shape, 48, layout=layout)
+        pieces = Decoder(shape, 48, layout=layout, kv_dtype=kv_dtype)
         parts = [pieces.compute(kernel, at, min(at + size, 48), window=9) for at in range(0, 48, size)]
         assert torch.equal(torch.cat(parts), expected), size
 

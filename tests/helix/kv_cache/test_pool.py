@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from helix.kv_cache.pool import HiddenStatePool, KVCachePool, KVLayout, num_bytes_per_block
@@ -9,22 +10,23 @@ from helix.kv_cache.pool import HiddenStatePool, KVCachePool, KVLayout, num_byte
 LAYOUTS = [KVLayout(2, 4, 4), KVLayout(1, 8, 6)]
 
 
-def _pool() -> KVCachePool:
-    return KVCachePool(LAYOUTS, num_blocks=4, block_size=2, dtype=torch.float32, device=torch.device("cpu"))
+@pytest.fixture(params=[torch.float32, torch.bfloat16, torch.int8], ids=str)
+def pool(request: pytest.FixtureRequest) -> KVCachePool:
+    return KVCachePool(LAYOUTS, num_blocks=4, block_size=2, dtype=request.param, device=torch.device("cpu"))
 
 
-def test_layers_of_different_shape_share_slots() -> None:
-    pool = _pool()
+def test_layers_of_different_shape_share_slots(pool: KVCachePool) -> None:
     slots = torch.tensor([5, 0])
     key, value = torch.randn(2, 1, 8), torch.randn(2, 1, 6)
     pool.write(1, slots, key, value)
-    assert torch.equal(pool.keys[1][slots], key)
-    assert torch.equal(pool.values[1][slots], value)
+    step = {torch.float32: 0.0, torch.bfloat16: 2.0**-8, torch.int8: 1 / 127}[pool.dtype]
+    for left, written in zip(pool.read(1, slots, torch.float32), (key, value), strict=True):
+        assert left.dtype is torch.float32
+        torch.testing.assert_close(left, written, rtol=0, atol=step * float(written.abs().max()))
     assert not pool.keys[0].any()
 
 
-def test_copying_a_block_copies_every_layer() -> None:
-    pool = _pool()
+def test_copying_a_block_copies_every_layer(pool: KVCachePool) -> None:
     for layer, layout in enumerate(LAYOUTS):
         shape = (2, layout.num_kv_heads)
         pool.write(
@@ -36,8 +38,10 @@ def test_copying_a_block_copies_every_layer() -> None:
         assert tensor[6:8].any()
 
 
-def test_bytes_per_block_times_blocks_is_the_pool() -> None:
-    assert 4 * num_bytes_per_block(LAYOUTS, block_size=2, dtype=torch.float32) == _pool().num_bytes
+def test_bytes_per_block_times_blocks_is_the_pool(pool: KVCachePool) -> None:
+    assert 4 * num_bytes_per_block(LAYOUTS, block_size=2, dtype=pool.dtype) == pool.num_bytes
+    own = sum(tensor.numel() * tensor.element_size() for tensor in (*pool.keys, *pool.values))
+    assert pool.num_bytes == own
 
 
 def test_hidden_states_lie_in_slots_and_move_with_their_blocks() -> None:

@@ -24,6 +24,8 @@ def test_a_living_engine_is_healthy_and_says_how_busy_it_is(server: Server[FakeE
         "num_blocks": 64,
         "num_free_blocks": 64,
         "block_size": 16,
+        "kv_cache_dtype": "float32",
+        "kv_cache_bytes": 2**20,
     }
 
 
