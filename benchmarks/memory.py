@@ -18,7 +18,7 @@ import argparse
 import json
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -26,7 +26,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.report import commit, hardware, number, print_json, table
-from helix import EngineConfig, LLMEngine, SamplingParams, SchedulerConfig
+from helix import CacheConfig, EngineConfig, LLMEngine, SamplingParams, SchedulerConfig
+from helix.config import KVCacheDtype
 from helix.kv_cache.block_manager import BlockManager
 from helix.request import Request
 from helix.scheduler import Scheduler
@@ -42,6 +43,7 @@ _SIGMA = 1.0
 _SEED = 2026
 BLOCK_SIZES = (4, 8, 16, 32, 64)
 PREFIX_LEN = 1000
+FORMATS: tuple[KVCacheDtype, ...] = ("auto", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,28 @@ def run_contiguous(name: str, *, num_steps: int = NUM_STEPS, num_slots: int = NU
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """What one number format of the KV cache holds in the same bytes."""
+
+    kv_cache_dtype: str
+    bytes_per_token: float
+    num_tokens: int
+    mean_running: float
+    """Requests of the workload at once."""
+
+
+def compare_formats(bytes_per_token: Mapping[str, float], *, num_steps: int = NUM_STEPS) -> list[Capacity]:
+    """Serve the workload in the bytes of NUM_SLOTS tokens of the first format, in blocks of 16 tokens."""
+    num_bytes = NUM_SLOTS * next(iter(bytes_per_token.values()))
+    rows = []
+    for name, size in bytes_per_token.items():
+        num_tokens = int(num_bytes // size)
+        use = run_paged(16, num_steps=num_steps, num_slots=num_tokens)
+        rows.append(Capacity(name, size, num_tokens, use.mean_running))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
 class FirstToken:
     """What a long prompt costs when it comes first, and when its beginning is there already."""
 
@@ -214,7 +238,23 @@ def main() -> None:
     print(f"\nWith shared beginnings, blocks of 16 (system prompt of {PREFIX_LEN:,} tokens)\n")
     print_uses([Use(name, use.waste, use.mean_running) for name, use in shared.items()], contiguous[0])
     if not arguments.bookkeeping:
-        first = measure_ttft(LLMEngine(EngineConfig()))
+        engines = {name: LLMEngine(EngineConfig(cache=CacheConfig(kv_cache_dtype=name))) for name in FORMATS}
+        sizes = {
+            engine.info.kv_cache_dtype: engine.info.kv_cache_bytes / engine.info.num_blocks / engine.info.block_size
+            for engine in engines.values()
+        }
+        formats = compare_formats(sizes)
+        document |= {"formats": [*map(asdict, formats)]}
+        print("\nThe same bytes, keys and values of the built-in model and its draft in two formats\n")
+        headers = ["KV cache", "bytes a token", "tokens", "requests at once", "times float32"]
+        base = formats[0].mean_running
+        rows = [[one.kv_cache_dtype, number(one.bytes_per_token, 0), f"{one.num_tokens:,}"] for one in formats]
+        rows = [
+            [*row, number(one.mean_running, 1), number(one.mean_running / base, 2)]
+            for row, one in zip(rows, formats, strict=True)
+        ]
+        print(table(headers, rows))
+        first = measure_ttft(engines["auto"])
         document |= {"ttft": asdict(first), "hardware": hardware()}
         cells = [first.num_prompt_tokens, first.num_cached_tokens, number(1e3 * first.cold_s, 1)]
         cells += [number(1e3 * first.warm_s, 1), number(first.cold_s / first.warm_s, 1)]

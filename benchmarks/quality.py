@@ -3,10 +3,10 @@
     python -m benchmarks.quality [--conversations 200] [--prompts 20] [--dtype auto]
 
 The built-in model reads held-out conversations of its corpus and writes answers to held-out prompts, with weights as in
-the checkpoint and in 8 and 4 bits. Perplexity is that of the assistant's words. Everything else compares with the
-weights as they are: `same first choice` counts words whose likeliest token is the same, `divergence` is the mean
-Kullback-Leibler divergence in nats, `same answers` counts greedy answers that are the same to the last token, and
-`right` those that the corpus generator's own check accepts.
+the checkpoint and in 8 and 4 bits, and with a KV cache of 8 bits. Perplexity is that of the assistant's words.
+Everything else compares with the model as it is: `same first choice` counts words whose likeliest token is the same,
+`divergence` is the mean Kullback-Leibler divergence in nats, `same answers` counts greedy answers that are the same to
+the last token, and `right` those that the corpus generator's own check accepts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,13 +24,21 @@ from transformers import AutoTokenizer
 from benchmarks.report import describe, headline, number, percent, print_json, table
 from benchmarks.workloads import SEED, WORKLOADS, Prompt, draw_prompts
 from helix import EngineConfig, LLMEngine, ModelConfig, SamplingParams
-from helix.config import Quantization, SpeculativeConfig
+from helix.config import CacheConfig, KVCacheDtype, Quantization, SpeculativeConfig
 from helix.demo import TARGET_DIR, corpus
 from helix.demo.corpus import Conversation
 from helix.demo.example import Split
 from helix.model.batch import Span
 
 MAX_ANSWER_LEN = 128
+ARMS: tuple[tuple[str, Quantization, KVCacheDtype], ...] = (
+    ("none", "none", "auto"),
+    ("int8", "int8", "auto"),
+    ("int4", "int4", "auto"),
+    ("kv int8", "none", "int8"),
+    ("int8, kv int8", "int8", "int8"),
+)
+"""Name, bits of the weights and of the KV cache; the first is what the others are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +97,12 @@ def write(engine: LLMEngine, prompts: Sequence[Prompt]) -> tuple[list[tuple[int,
     return [answer.token_ids for answer in answers], num_right / len(prompts)
 
 
-def make_engine(quantization: Quantization, dtype: Any) -> LLMEngine:
+def make_engine(quantization: Quantization, dtype: Any, kv_cache_dtype: KVCacheDtype = "auto") -> LLMEngine:
     """Return the built-in model alone."""
     return LLMEngine(
         EngineConfig(
             model=ModelConfig(quantization=quantization, dtype=dtype, device="cpu"),
+            cache=CacheConfig(kv_cache_dtype=kv_cache_dtype),
             speculative=SpeculativeConfig(speculation_method="none"),
         )
     )
@@ -108,8 +117,8 @@ def main() -> None:
     arguments = parser.parse_args()
     conversations = held_out(arguments.conversations)
     results: dict[str, Quality] = {}
-    for quantization in get_args(Quantization):
-        engine = make_engine(quantization, arguments.dtype)
+    for name, quantization, kv_cache_dtype in ARMS:
+        engine = make_engine(quantization, arguments.dtype, kv_cache_dtype)
         prompts = [p for kind in WORKLOADS for p in draw_prompts(kind, engine.tokenizer, arguments.prompts)]
         logprobs, said = read(engine, conversations)
         answers, right = write(engine, prompts)
@@ -117,7 +126,7 @@ def main() -> None:
             description = describe(engine, prompts, batch="up to 16")
             expected, expected_answers = logprobs, answers
         same = sum(a == b for a, b in zip(answers, expected_answers, strict=True)) / len(answers)
-        results[quantization] = Quality(
+        results[name] = Quality(
             num_words=len(said), same_answers=same, right=right, **compare(logprobs, said, expected)
         )
     print(headline(description))

@@ -8,7 +8,16 @@ from statistics import fmean
 
 import pytest
 
-from benchmarks.memory import MAX_MODEL_LEN, RESERVATIONS, draw, draw_lengths, run_contiguous, run_paged, slots_of
+from benchmarks.memory import (
+    MAX_MODEL_LEN,
+    RESERVATIONS,
+    compare_formats,
+    draw,
+    draw_lengths,
+    run_contiguous,
+    run_paged,
+    slots_of,
+)
 from helix.request import Request
 from helix.sampling_params import SamplingParams
 
@@ -21,6 +30,12 @@ def test_blocks_waste_less_than_a_twenty_fifth_and_hold_four_times_as_many_reque
     assert paged.waste < 0.04
     assert contiguous.waste > 0.6
     assert paged.mean_running > 4 * contiguous.mean_running
+
+
+def test_a_smaller_format_holds_more_tokens_and_as_many_more_requests() -> None:
+    wide, narrow = compare_formats({"float32": 400, "int8": 100}, num_steps=NUM_STEPS)
+    assert narrow.num_tokens == 4 * wide.num_tokens
+    assert 3 < narrow.mean_running / wide.mean_running < 5
 
 
 def test_choices_of_a_prompt_share_it() -> None:

@@ -37,6 +37,9 @@ def test_eight_bits_hardly_change_the_built_in_model() -> None:
     assert torch.equal(said, same)
     plain, quantised = compare(expected, said, expected), compare(logprobs, said, expected)
     assert 0 < quantised["divergence"] < 0.02
+    cached = compare(read(make_engine("none", "auto", "int8"), conversations)[0], said, expected)
+    assert 0 < cached["divergence"] < 0.01
+    assert cached["perplexity"] == pytest.approx(plain["perplexity"], rel=0.02)
     assert quantised["perplexity"] == pytest.approx(plain["perplexity"], rel=0.05)
     answers, right = write(rounded, draw_prompts("chat", rounded.tokenizer, 2))
     assert len(answers) == 2
