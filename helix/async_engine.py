@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 MAX_REBUILDS = 3
 """Times that an engine is rebuilt within REBUILD_WINDOW_S; once more, and it is left dead."""
 REBUILD_WINDOW_S = 600.0
+IDLE_S = 5.0
+"""How long nothing runs before memory goes back to the system."""
 
 
 class AsyncEngine:
@@ -52,7 +54,10 @@ class AsyncEngine:
         ConfigError, ModelLoadError: As LLMEngine.
     """
 
-    def __init__(self, config: EngineConfig | None = None, *, engine: LLMEngine | None = None) -> None:
+    def __init__(
+        self, config: EngineConfig | None = None, *, engine: LLMEngine | None = None, idle_s: float = IDLE_S
+    ) -> None:
+        self._idle_s = idle_s
         self._engine = engine or LLMEngine(config)
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._streams: dict[str, weakref.ref[OutputStream]] = {}  # a stream that was dropped aborts its request
@@ -234,11 +239,17 @@ class AsyncEngine:
     def _serve_commands(self) -> bool:
         """Run queued commands, waiting for one when there is nothing to compute; returns False at shutdown."""
         is_idle = not self._engine.has_requests
+        release_s: float | None = time.monotonic() + self._idle_s
         while True:
+            patience_s = None if release_s is None else max(release_s - time.monotonic(), 0.0)
             try:
-                command = self._commands.get(block=is_idle)
+                command = self._commands.get(block=is_idle, timeout=patience_s)
             except queue.Empty:
-                return True
+                if not is_idle:
+                    return True
+                self._engine.release_memory()
+                release_s = None
+                continue
             if command is None:
                 return False
             command()

@@ -71,6 +71,9 @@ class CacheConfig:
     kv_cache_dtype: KVCacheDtype = "auto"
     """Number format of keys and values: auto is the model's own; int8 holds 2 to 4 times as many tokens, with one scale
     for each token and head, and is no longer exactly the model."""
+    kv_idle_memory_gib: float | None = None
+    """Most memory in GiB that cached prefixes keep while nothing runs: beyond it, those used longest ago are forgotten.
+    What they and finished requests took goes back to the system, on the CPU under Linux; None: all prefixes stay."""
     enable_prefix_caching: bool = True
     """Keep blocks of finished requests and share equal prefixes."""
     swap_space_gib: float = 0.0
@@ -81,6 +84,8 @@ class CacheConfig:
         _check_positive(block_size=self.block_size, num_blocks=self.num_blocks, kv_memory_gib=self.kv_memory_gib)
         if self.swap_space_gib < 0 or (self.swap_space_gib and not self.enable_prefix_caching):
             raise ConfigError("swap_space_gib is not negative, and needs enable_prefix_caching, which finds its blocks")
+        if self.kv_idle_memory_gib is not None and self.kv_idle_memory_gib < 0:
+            raise ConfigError(f"kv_idle_memory_gib must be at least 0, got {self.kv_idle_memory_gib}")
         if not 0 < self.device_memory_utilization <= 1:
             raise ConfigError(f"device_memory_utilization must be in (0, 1], got {self.device_memory_utilization}")
 

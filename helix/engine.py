@@ -198,6 +198,16 @@ class LLMEngine:
                 outputs += [output] if output is not None else []
         return outputs
 
+    def release_memory(self) -> None:
+        """Give back to the system what KV blocks without content take, and prefixes beyond kv_idle_memory_gib.
+
+        To be called between steps, best when nothing runs: what is written again takes its memory again.
+        """
+        limit_gib = self.config.cache.kv_idle_memory_gib
+        if limit_gib is not None:
+            self.block_manager.forget_cached(int(limit_gib * 2**30 * self.info.num_blocks // self.info.kv_cache_bytes))
+        self.worker.release_blocks(self.block_manager.free_runs())
+
     def take_failures(self) -> list[tuple[str, HelixError]]:
         """Return the requests that ended with an error in place of an output since the last call, by id."""
         failures, self._failures = self._failures, []

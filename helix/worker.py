@@ -55,6 +55,11 @@ class Worker:
             for pool in self._pools_of_one_table:
                 pool.copy_blocks(copies)
 
+    def release_blocks(self, runs: Sequence[tuple[int, int]]) -> None:
+        """Give the memory of runs of blocks, which hold nothing, back in the pools that share their ids."""
+        for pool in self._pools_of_one_table:
+            pool.release_blocks(runs)
+
     def add_swap_space(self) -> None:
         """Take host memory for num_swap_blocks blocks."""
         for pool in self._pools_of_one_table:

@@ -82,6 +82,7 @@ class BlockManager:
         self.num_swapped_in_blocks = 0
         """Copied back from host memory since the start."""
         self._copies: list[tuple[int, int]] = []
+        self._taken = set(range(num_blocks))  # handed out since free_runs was asked; at first nobody knows
 
     @property
     def num_free_blocks(self) -> int:
@@ -110,6 +111,31 @@ class BlockManager:
             else BlockUse.FREE
             for block in self._blocks
         ]
+
+    def free_runs(self) -> list[tuple[int, int]]:
+        """Return runs of blocks [start, end) that hold nothing, cached prefixes neither, in the order of their ids.
+
+        Runs in which no block was handed out since the last call are left out: their memory was given back then.
+        """
+        runs: list[tuple[int, int]] = []
+        if self._copies:  # what is to be copied may be in a free block already
+            return runs
+        for block_id in sorted(self._free):
+            if runs and runs[-1][1] == block_id:
+                runs[-1] = (runs[-1][0], block_id + 1)
+            else:
+                runs.append((block_id, block_id + 1))
+        taken, self._taken = self._taken, self._taken.difference(self._free)
+        return [run for run in runs if not taken.isdisjoint(range(*run))]
+
+    def forget_cached(self, num_kept: int) -> None:
+        """Give up cached prefixes that nobody uses, those used longest ago first, until num_kept blocks hold any."""
+        while len(self._cached) > num_kept:
+            block = self._blocks[self._cached.popitem(last=False)[0]]
+            assert block.key is not None, f"block {block.block_id} is cached, unnamed"
+            del self._findable[block.key]
+            _forget_content(block)
+            self._free.append(block.block_id)
 
     def draft_computed_blocks(self) -> set[int]:
         """Return the blocks of which a draft's KV is valid to the end, in a block table or not."""
@@ -327,6 +353,7 @@ class BlockManager:
                 self._copies.append((block.block_id, kept))
         _forget_content(block)
         block.ref_count = 1
+        self._taken.add(block.block_id)
         return block.block_id
 
     def _release(self, block_id: int) -> None:

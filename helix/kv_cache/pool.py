@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from helix.kv_cache.int8 import NUM_SCALE_BYTES, dequantize, quantize
-from helix.kv_cache.pages import host_zeros, zeros
+from helix.kv_cache.pages import Pages, host_zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ class KVLayout:
 class _Blocks:
     """Tensors that are cut into blocks of slots, and host memory for blocks that were evicted from them."""
 
-    def __init__(self, tensors: Sequence[Tensor], block_size: int) -> None:
+    def __init__(self, pages: Sequence[Pages], block_size: int) -> None:
         self.block_size = block_size
-        self._tensors = tuple(tensors)
-        self._swapped: tuple[Tensor, ...] = tuple(tensor[:0] for tensor in tensors)
+        self._pages = tuple(pages)
+        self._tensors = tuple(one.tensor for one in pages)
+        self._swapped: tuple[Tensor, ...] = tuple(tensor[:0] for tensor in self._tensors)
 
     @property
     def num_bytes(self) -> int:
@@ -50,6 +51,15 @@ class _Blocks:
         for source, destination in copies:
             for tensor, swapped in zip(self._tensors, self._swapped, strict=True):
                 self._block(tensor, swapped, destination).copy_(self._block(tensor, swapped, source))
+
+    def release_blocks(self, runs: Sequence[tuple[int, int]]) -> None:
+        """Give the memory of runs of blocks [start, end), of which nobody needs anything, back to the system.
+
+        That of the pages which lie wholly in a run, on a CPU under Linux; they take memory again when they are written.
+        """
+        for pages in self._pages:
+            for start, end in runs:
+                pages.release(start * self.block_size, end * self.block_size)
 
     def _block(self, tensor: Tensor, swapped: Tensor, block_id: int) -> Tensor:
         start = block_id * self.block_size
@@ -83,13 +93,15 @@ class KVCachePool(_Blocks):
         self.dtype = dtype
 
         # Zeroed: slots that were never written are masked, but 0 * NaN would still be NaN.
-        def tensor(layout: KVLayout, size: int) -> Tensor:
+        def pages(layout: KVLayout, size: int) -> Pages:
             shape = (num_blocks * block_size, layout.num_kv_heads, _width(size, dtype))
-            return zeros(shape, dtype=dtype, device=device)
+            return Pages(shape, dtype=dtype, device=device)
 
-        self.keys = [tensor(layout, layout.key_dim) for layout in layouts]
-        self.values = [tensor(layout, layout.value_dim) for layout in layouts]
-        super().__init__((*self.keys, *self.values), block_size)
+        keys = [pages(layout, layout.key_dim) for layout in layouts]
+        values = [pages(layout, layout.value_dim) for layout in layouts]
+        self.keys = [one.tensor for one in keys]
+        self.values = [one.tensor for one in values]
+        super().__init__((*keys, *values), block_size)
 
     def write(
         self,
@@ -125,8 +137,9 @@ class HiddenStatePool(_Blocks):
     def __init__(
         self, hidden_size: int, *, num_blocks: int, block_size: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        self._states = zeros((num_blocks * block_size, hidden_size), dtype=dtype, device=device)
-        super().__init__((self._states,), block_size)
+        pages = Pages((num_blocks * block_size, hidden_size), dtype=dtype, device=device)
+        self._states = pages.tensor
+        super().__init__((pages,), block_size)
 
     def write(
         self,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import struct
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from mmap import PAGESIZE
 from typing import Any, NoReturn
 
 import pytest
@@ -235,3 +238,45 @@ def test_a_snapshot_that_a_dying_engine_owes_is_an_error() -> None:
             await engine.snapshot()
 
     _within(30, main)
+
+
+def _resident_pages(engine: AsyncEngine) -> int:
+    """Pages of the target's KV pool that take memory."""
+    pool = engine._engine.worker.target.pool
+    num_pages = 0
+    with open("/proc/self/pagemap", "rb") as pagemap:
+        for tensor in (*pool.keys, *pool.values):
+            first, last = tensor.data_ptr() // PAGESIZE, (tensor.data_ptr() + tensor.nbytes) // PAGESIZE
+            pagemap.seek(8 * first)
+            entries = struct.unpack(f"{last - first}Q", pagemap.read(8 * (last - first)))
+            num_pages += sum(entry >> 62 != 0 for entry in entries)
+    return num_pages
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are those of Linux")
+@pytest.mark.parametrize("kv_idle_memory_gib", [None, 0.0])
+def test_an_idle_engine_gives_memory_back_and_answers_as_before(kv_idle_memory_gib: float | None) -> None:
+    """Prefixes stay cached unless the operator says otherwise."""
+    inner = make_engine(MODEL, block_size=64, num_blocks=64, kv_idle_memory_gib=kv_idle_memory_gib)
+    engine = AsyncEngine(engine=inner, idle_s=0.1)
+    prompts = [[1 + i, *range(1, 60)] * 5 for i in range(6)]
+
+    async def main() -> None:
+        before = _resident_pages(engine)
+        expected = [await _collect(engine.generate(prompt, PARAMS)) for prompt in prompts]
+        full = _resident_pages(engine)
+        assert full >= 4 * 6 * 4, "pages of four tensors, six prompts and four full blocks"
+        num_kept = 0 if kv_idle_memory_gib == 0 else 4 * inner.block_manager.num_cached_blocks
+        while _resident_pages(engine) > num_kept:
+            await asyncio.sleep(0.05)
+        assert num_kept <= full - before
+        answers = [await _collect(engine.generate(prompt, PARAMS)) for prompt in prompts]
+        for old, new in zip(expected, answers, strict=True):
+            assert [o.token_ids for o in new] == [o.token_ids for o in old]
+            assert (new[-1].metrics.num_cached_tokens > 0) == bool(num_kept)
+
+    engine.start()
+    try:
+        _within(30, main)
+    finally:
+        engine.shutdown()

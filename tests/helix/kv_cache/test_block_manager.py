@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from helix.errors import ConfigError
-from helix.kv_cache.block_manager import BlockManager
+from helix.kv_cache.block_manager import BlockManager, BlockUse
 
 BLOCK_SIZE = 2
 NUM_BLOCKS = 7
@@ -108,6 +108,16 @@ class BlockManagerMachine(RuleBasedStateMachine):
         request = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         self.manager.free(request.block_table)
         assert request.block_table == []
+
+    @rule(num_kept=st.integers(0, NUM_BLOCKS))
+    def give_memory_back(self, num_kept: int) -> None:
+        self.manager.forget_cached(num_kept)
+        assert self.manager.uses().count(BlockUse.CACHED) <= num_kept
+        for start, end in self.manager.free_runs():
+            for slot in range(start * BLOCK_SIZE, end * BLOCK_SIZE):
+                self.target_pool.pop(slot, None)
+                self.draft_pool.pop(slot, None)
+        assert self.manager.free_runs() == [], "given back already"
 
     @invariant()
     def books_balance(self) -> None:
@@ -455,3 +465,20 @@ def test_misuse_is_noticed() -> None:
     manager.free(block_table)
     with pytest.raises(AssertionError, match="more often"):
         manager.free(copy)
+
+
+def test_blocks_without_content_are_found_once_and_again_when_they_were_used() -> None:
+    manager = BlockManager(8, BLOCK_SIZE)
+    assert manager.free_runs() == [(0, 8)], "nobody knows what was written before"
+    one: list[int] = []
+    two: list[int] = []
+    manager.allocate(one, 6)
+    manager.allocate(two, 5)
+    assert manager.free_runs() == [(6, 8)] or manager.free_runs() == []
+    manager.commit(one, range(6), 6)
+    manager.free(one)
+    manager.free(two)
+    assert manager.free_runs() == [(3, 8)], "cached prefixes stay, and neighbours join"
+    assert manager.free_runs() == []
+    manager.forget_cached(1)
+    assert manager.acquire_prefix([], range(6)) == 2, "what was used longest ago goes first"
