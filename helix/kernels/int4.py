@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from helix.kernels import weight_memory
 from helix.kernels.int8 import BLOCK, NUM_BLOCKS_AT_ONCE, QUAD
 
 GROUP = 32
@@ -24,7 +25,7 @@ def pack_weight(
     """Quantise a weight group by group and lay it out for the kernel."""
     out_features, in_features = weight.shape
     num_blocks, num_groups = -(-out_features // BLOCK), -(-in_features // GROUP)
-    packed = torch.empty(num_blocks, num_groups, _SCALE_WORDS + _NUM_PAIRS * BLOCK, dtype=torch.int32)
+    packed = weight_memory.empty(num_blocks, num_groups, _SCALE_WORDS + _NUM_PAIRS * BLOCK, dtype=torch.int32)
     for block, part in zip(
         torch.split(packed, NUM_BLOCKS_AT_ONCE), torch.split(weight, NUM_BLOCKS_AT_ONCE * BLOCK), strict=True
     ):

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from helix.kernels import weight_memory
+
 BLOCK = 16
 QUAD = 4
 NUM_BLOCKS_AT_ONCE = 16
@@ -22,7 +24,7 @@ def pack_weight(
     """Quantise a weight to the nearest numbers and lay it out for the kernel."""
     out_features, in_features = weight.shape
     num_blocks, num_quads = -(-out_features // BLOCK), -(-in_features // QUAD)
-    packed = torch.empty(num_blocks, 1 + num_quads, BLOCK, dtype=torch.int32)
+    packed = weight_memory.empty(num_blocks, 1 + num_quads, BLOCK, dtype=torch.int32)
     for block, part in zip(
         torch.split(packed, NUM_BLOCKS_AT_ONCE), torch.split(weight, NUM_BLOCKS_AT_ONCE * BLOCK), strict=True
     ):

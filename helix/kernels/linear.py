@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from helix.kernels import weight_memory
 from helix.kernels.build import DEFAULT_CACHE_DIR, KernelBuildError, Variant, build, supported_variants
 
 _BLOCK = 16
@@ -136,8 +137,12 @@ def pack_weight(
     blocks = weight.contiguous().view(weight.shape[0] // _BLOCK, _BLOCK, weight.shape[1] // 2, 2)
     if weight.dtype is torch.bfloat16:
         # As 32-bit words, which copies several times faster than number by number.
-        return blocks.view(torch.int32).transpose(1, 2).contiguous().view(torch.bfloat16)
-    return blocks.permute(0, 2, 3, 1).contiguous()
+        return _laid_out(blocks.view(torch.int32).transpose(1, 2)).view(torch.bfloat16)
+    return _laid_out(blocks.permute(0, 2, 3, 1))
+
+
+def _laid_out(weight: Tensor) -> Tensor:
+    return weight_memory.empty(*weight.shape, dtype=weight.dtype).copy_(weight)
 
 
 def unpack_weight(packed: Tensor, out_features: int, in_features: int) -> Tensor:
