@@ -234,15 +234,26 @@ constexpr int kMaxRows = 8;
 constexpr int blocks_per_tile(int rows) { return rows <= 6 ? 4 : 2; }
 #elif defined(__AVX2__)
 constexpr int kMaxRows = 4;
-constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 2 ? 2 : 1; }
+constexpr int blocks_per_tile(int) { return 1; }
 #else
 constexpr int kMaxRows = 2;
 constexpr int blocks_per_tile(int) { return 1; }
 #endif
 
-// Weights are requested this many bytes ahead of the arithmetic.
-constexpr int kPrefetch = 1024;
-HELIX_INLINE void prefetch(const int32_t* words) { __builtin_prefetch(reinterpret_cast<const char*>(words) + kPrefetch); }
+// Weights are requested this many bytes ahead of the arithmetic. One block after another is one run of memory: then the
+// processor looks ahead better by itself, as long as one row's arithmetic does not fill what it can have under way.
+constexpr int prefetch_bytes([[maybe_unused]] int rows) {
+#if defined(__AVX512F__)
+  return 1024;
+#else
+  return rows == 1 ? 0 : 4096;
+#endif
+}
+template <int Rows>
+HELIX_INLINE void prefetch([[maybe_unused]] const int32_t* words) {
+  constexpr int kBytes = prefetch_bytes(Rows);
+  if constexpr (kBytes > 0) __builtin_prefetch(reinterpret_cast<const char*>(words) + kBytes);
+}
 
 template <class W>
 struct Problem {
@@ -294,7 +305,7 @@ struct Problem {
 #pragma GCC unroll 16
       for (int b = 0; b < Blocks; ++b) {
         const int32_t* from = words + b * w_stride + (1 + quad) * kBlock;
-        prefetch(from);
+        prefetch<Rows>(from);
         typename W::Weights weights[kVectors];
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) weights[v] = W::unpack(from + v * kLanes);
@@ -337,7 +348,7 @@ struct Problem {
 #pragma GCC unroll 1
         for (int i = 0; i < kGroupQuads / 2; ++i) {
           const int32_t* pairs = from + kBlock / 2 + i * kBlock;
-          prefetch(pairs);
+          prefetch<Rows>(pairs);
           typename W::Weights low[kVectors], high[kVectors];
 #pragma GCC unroll 16
           for (int v = 0; v < kVectors; ++v) {
