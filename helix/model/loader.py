@@ -17,6 +17,7 @@ from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
 from helix.model.fusion import FusedModel, fuse
 from helix.model.loading_bar import LoadingBar
+from helix.model.mapped_files import forgotten_behind
 from helix.model.narrow_head import narrow_head
 from helix.model.quantization import check_quantization
 from helix.text.tokenizer import Tokenizer
@@ -118,7 +119,8 @@ def prepare(module: nn.Module, name: str, device: torch.device, *, quantization:
     module.eval().requires_grad_(False)
     module.to(device)
     attention.register()
-    layers = probe(module, architecture)
+    with forgotten_behind(module):
+        layers = probe(module, architecture)
     dtype, linear_route, fused = next(module.parameters()).dtype, "torch", None
     if device.type == "cpu":
         report = linear.pack(module, quantization=quantization)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 _SMAPS = Path("/proc/self/smaps")
 
@@ -42,6 +45,23 @@ class MappedFiles:
         advise = ctypes.CDLL(None).madvise
         advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
         return 0 if advise(start, end - start, mmap.MADV_DONTNEED) else end - start
+
+
+@contextmanager
+def forgotten_behind(model: nn.Module) -> Iterator[None]:
+    """While the block runs, drop each module's mapped weights as soon as it has computed with them."""
+    files = MappedFiles()
+
+    def forget(module: nn.Module, *_: Any) -> None:
+        for weight in module.parameters(recurse=False):
+            files.forget(weight)
+
+    handles = [module.register_forward_hook(forget) for module in model.modules() if module._parameters]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _clean_ranges(smaps: str) -> list[tuple[int, int]]:

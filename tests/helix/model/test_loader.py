@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig
+from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from helix.config import ModelConfig
@@ -207,3 +208,26 @@ def test_code_that_comes_with_a_model_is_not_run(folder: Path, tmp_path: Path) -
     with pytest.raises(ModelLoadError):
         _load(ModelConfig(model=str(tmp_path), device="cpu"))
     assert not ran.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a peak of memory")
+def test_loading_takes_little_more_memory_than_the_packed_weights(tmp_path: Path) -> None:
+    """A checkpoint that is read as a whole before it is packed would take three times as much."""
+    config = LlamaConfig(
+        hidden_size=1024, intermediate_size=4096, num_hidden_layers=2, num_attention_heads=16, vocab_size=72
+    )
+    model: Any = LlamaForCausalLM(config).to(torch.bfloat16)
+    model.save_pretrained(tmp_path)
+    del model
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak is now what there is
+    before = _memory_bytes("VmHWM")
+    loaded = _load(ModelConfig(model=str(tmp_path), device="cpu", quantization="int4"))
+    peak = _memory_bytes("VmHWM") - before
+    packed = sum(m.packed.nbytes for m in loaded.module.modules() if isinstance(m, PackedLinear))
+    assert peak < 1.3 * packed + 2**24
+    assert 1.3 * packed + 2**24 < (tmp_path / "model.safetensors").stat().st_size * 0.7, "nothing was tried"
+
+
+def _memory_bytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from helix.model.mapped_files import MappedFiles
+from helix.model.mapped_files import MappedFiles, forgotten_behind
 
 NUM_FLOATS = 2**20  # 4 MiB
 
@@ -50,3 +50,18 @@ def test_what_lies_in_no_file_or_in_pieces_is_kept(mapped: Tensor) -> None:
     assert files.forget(plain) == 0 and plain.sum() == NUM_FLOATS
     assert files.forget(mapped.view(2, -1).T) == 0
     assert files.forget(mapped[:3]) == 0
+
+
+def test_a_model_that_ran_over_its_files_holds_none_of_them(mapped: Tensor) -> None:
+    """A probe reads all weights: a checkpoint would be in memory as a whole before the first layer is packed."""
+    layers = nn.ModuleList(nn.Linear(1024, 256, bias=False) for _ in range(4))
+    for layer, weight in zip(layers, mapped.view(4, 256, 1024), strict=True):
+        layer.weight = nn.Parameter(weight, requires_grad=False)
+    x = torch.ones(1024)
+    expected = [layer(x) for layer in layers]
+    before = resident_file_bytes()
+    with forgotten_behind(layers):
+        passed = [layer(x) for layer in layers]
+    assert before - resident_file_bytes() > NUM_FLOATS * 4 // 2
+    assert all(torch.equal(a, b) for a, b in zip(passed, expected, strict=True))
+    assert not any(layer._forward_hooks for layer in layers)
