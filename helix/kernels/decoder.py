@@ -44,13 +44,17 @@ class LayerParts(NamedTuple):
         return [torch.empty(0) if part is None else part for part in self]
 
 
+_NO_NUMBERS = torch.empty(0, dtype=torch.int64)
+
+
 class Rows(NamedTuple):
-    """Where the rows of a pass stand, all int64."""
+    """Where the rows of a pass stand and which of them are wanted, all int64."""
 
     slots: Tensor  # [num_query_tokens]
     positions: Tensor  # [num_query_tokens]
     owners: Tensor  # [num_query_tokens], rows of block_tables
     block_tables: Tensor  # [num_requests, max_num_blocks]
+    kept: Tensor = _NO_NUMBERS  # [num_kept], rows whose results are wanted; empty: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,13 @@ class DecoderKernel:
         layout: WeightLayout,
         scale: float,
         epsilon: float,
-    ) -> Tensor:  # [num_query_tokens, hidden_size]
+    ) -> Tensor:  # [num_query_tokens or num_kept, hidden_size]
         """Compute the layers one after another, storing keys and values, and normalise with last_norm if there is one.
 
+        Rows that are not kept leave the last layer with their keys and values alone.
+
         Raises:
-            RuntimeError: Shapes do not fit, or a position is beyond the angles.
+            RuntimeError: Shapes do not fit, a position is beyond the angles, or a kept row is none of x.
         """
         y: Tensor = self.operator(
             x, parts, last_norm, keys, values, *angles, *rows, block_size, windows, chunks, num_heads, inner_size,

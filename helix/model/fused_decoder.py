@@ -64,9 +64,16 @@ class FusedDecoder:
         self,
         embeddings: Tensor,  # [num_query_tokens, hidden_size]
         context: AttentionContext,
-    ) -> Tensor:  # [num_query_tokens, hidden_size]
-        """Compute all layers and the last norm, writing keys and values into the context's pool."""
-        return self._run(embeddings, context, slice(0, self._num_layers), self._last_norm)
+        kept: Tensor | None = None,  # [num_kept] int64
+    ) -> Tensor:  # [num_query_tokens, or as many as are kept, hidden_size]
+        """Compute all layers and the last norm, writing keys and values into the context's pool.
+
+        Args:
+            embeddings: What the first layer reads.
+            context: Where the rows stand.
+            kept: Rows whose results are wanted, which saves the others most of the last layer; None: all.
+        """
+        return self._run(embeddings, context, slice(0, self._num_layers), self._last_norm, kept)
 
     def layer(
         self,
@@ -77,8 +84,11 @@ class FusedDecoder:
         """Compute one layer, writing its keys and values."""
         return self._run(x, context, slice(index, index + 1), torch.empty(0))
 
-    def _run(self, x: Tensor, context: AttentionContext, span: slice, last_norm: Tensor) -> Tensor:
+    def _run(
+        self, x: Tensor, context: AttentionContext, span: slice, last_norm: Tensor, kept: Tensor | None = None
+    ) -> Tensor:
         batch, pool, specs = context.batch, context.pool, context.layers[span]
+        rows = Rows(batch.slot_mapping, batch.positions, batch.owners, batch.block_tables)
         return self._kernel(
             x,
             self._parts[span.start * _NUM_PARTS : span.stop * _NUM_PARTS],
@@ -86,7 +96,7 @@ class FusedDecoder:
             pool.keys[span],
             pool.values[span],
             self._angles_of(max(s.seq_len for s in batch.spans), x),
-            Rows(batch.slot_mapping, batch.positions, batch.owners, batch.block_tables),
+            rows if kept is None else rows._replace(kept=kept),
             batch.block_size,
             windows=[spec.window or 0 for spec in specs],
             chunks=[spec.chunk or 0 for spec in specs],

@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "attention.h"
@@ -133,6 +134,18 @@ struct Pass {
     helix::attend_rows(attention, num_rows);
   }
 
+  // Stores the keys and values of a layer and computes nothing else of it; only for a pass without heads.
+  template <class Format>
+  void store(const float* x, const Tensor* part, Tensor& keys, Tensor& values) const {
+    normalize_rows(x, part[kInputNorm], normed.get());
+    const std::array pair{
+        helix::Product{part[kKey], floats_or_null(part[kKeyBias]), sizes.key(), key.get()},
+        helix::Product{part[kValue], floats_or_null(part[kValueBias]), sizes.key(), value.get()},
+    };
+    multiply(normed.get(), sizes.num_rows, sizes.hidden, pair);
+    place_rows<Format>(part, keys, values);
+  }
+
   // Computes one layer; x, [num_rows, hidden], is changed.
   template <class Format>
   void run(float* x, const Tensor* part, Tensor& keys, Tensor& values, int64_t window, int64_t chunk) const {
@@ -177,10 +190,50 @@ struct Pass {
   }
 };
 
+// Some rows of a pass: what they are and where they stand.
+struct KeptRows {
+  std::vector<float> x;
+  std::vector<int64_t> slots, positions, owners;
+
+  KeptRows(const Pass& pass, const float* rows, const Tensor& kept) {
+    for (int64_t i = 0; i < kept.numel(); ++i) {
+      const int64_t row = numbers(kept)[i];
+      x.insert(x.end(), rows + row * pass.sizes.hidden, rows + (row + 1) * pass.sizes.hidden);
+      slots.push_back(pass.slots[row]), positions.push_back(pass.positions[row]), owners.push_back(pass.owners[row]);
+    }
+  }
+};
+
+// Computes one layer of `kept` rows of a pass, and stores the keys and values of all; y is [num_kept, hidden].
+template <class Format>
+void run_kept(Pass& pass, const float* x, const Tensor& kept, const Tensor* part, Tensor& keys, Tensor& values,
+              int64_t window, int64_t chunk, float* y) {
+  Sizes sizes = pass.sizes;
+  pass.sizes.num_heads = 0;
+  pass.store<Format>(x, part, keys, values);
+  const KeptRows rows(pass, x, kept);
+  std::copy(rows.x.begin(), rows.x.end(), y);
+  sizes.num_rows = kept.numel();
+  Pass last{sizes,
+            pass.multiply,
+            pass.epsilon,
+            pass.scale,
+            pass.cos,
+            pass.sin,
+            rows.slots.data(),
+            rows.positions.data(),
+            rows.owners.data(),
+            pass.block_tables,
+            pass.table_len,
+            pass.block_size};
+  last.allocate();
+  last.run<Format>(y, part, keys, values, window, chunk);
+}
+
 Tensor decode(const Tensor& x, std::vector<Tensor> parts, const Tensor& last_norm, std::vector<Tensor> keys,
               std::vector<Tensor> values, const Tensor& cos, const Tensor& sin, const Tensor& slots,
-              const Tensor& positions, const Tensor& owners, const Tensor& block_tables, int64_t block_size,
-              std::vector<int64_t> windows, std::vector<int64_t> chunks, int64_t num_heads, int64_t inner,
+              const Tensor& positions, const Tensor& owners, const Tensor& block_tables, const Tensor& kept,
+              int64_t block_size, std::vector<int64_t> windows, std::vector<int64_t> chunks, int64_t num_heads, int64_t inner,
               std::string format, double scale, double epsilon) {
   const size_t num_layers = keys.size();
   STD_TORCH_CHECK(num_layers > 0 && values.size() == num_layers && windows.size() == num_layers &&
@@ -193,11 +246,14 @@ Tensor decode(const Tensor& x, std::vector<Tensor> parts, const Tensor& last_nor
   check_numbers(positions, "positions");
   check_numbers(owners, "owners");
   check_numbers(block_tables, "block_tables");
+  check_numbers(kept, "kept");
   STD_TORCH_CHECK(num_heads % sizes.num_kv_heads == 0 && sizes.head_dim % 2 == 0 && slots.numel() == sizes.num_rows &&
                       positions.numel() == sizes.num_rows && owners.numel() == sizes.num_rows,
                   "decode: shapes do not fit");
   for (int64_t row = 0; row < sizes.num_rows; ++row)
     STD_TORCH_CHECK(numbers(positions)[row] < cos.size(0), "decode: a position is beyond the table of angles");
+  for (int64_t i = 0; i < kept.numel(); ++i)
+    STD_TORCH_CHECK(0 <= numbers(kept)[i] && numbers(kept)[i] < sizes.num_rows, "decode: a kept row is none of x");
   check_floats(cos, cos.size(0) * sizes.head_dim, "cos");
   check_floats(sin, cos.size(0) * sizes.head_dim, "sin");
   check_absent_or_floats(last_norm, sizes.hidden, "last norm");
@@ -221,15 +277,24 @@ Tensor decode(const Tensor& x, std::vector<Tensor> parts, const Tensor& last_nor
   Tensor y = torch::stable::new_empty(x, {sizes.num_rows, sizes.hidden});
   auto* rows = static_cast<float*>(y.mutable_data_ptr());
   std::copy_n(floats(x), x.numel(), rows);
-  for (size_t i = 0; i < num_layers; ++i) {
-    const Tensor* part = &parts[i * kNumParts];
-    if (is_int8)
-      pass.run<helix::Int8KV>(rows, part, keys[i], values[i], windows[i], chunks[i]);
-    else
-      pass.run<helix::Float32KV>(rows, part, keys[i], values[i], windows[i], chunks[i]);
-  }
-  if (last_norm.numel()) pass.normalize_rows(rows, last_norm, rows);
-  return y;
+  const auto run = [&]<class Format>(std::type_identity<Format>) {
+    const size_t last = num_layers - 1;
+    for (size_t i = 0; i < last; ++i)
+      pass.run<Format>(rows, &parts[i * kNumParts], keys[i], values[i], windows[i], chunks[i]);
+    const Tensor* part = &parts[last * kNumParts];
+    if (!kept.numel()) {
+      pass.run<Format>(rows, part, keys[last], values[last], windows[last], chunks[last]);
+      if (last_norm.numel()) pass.normalize_rows(rows, last_norm, rows);
+      return y;
+    }
+    Tensor some = torch::stable::new_empty(x, {kept.numel(), sizes.hidden});
+    auto* some_rows = static_cast<float*>(some.mutable_data_ptr());
+    run_kept<Format>(pass, rows, kept, part, keys[last], values[last], windows[last], chunks[last], some_rows);
+    pass.sizes.num_rows = kept.numel();
+    if (last_norm.numel()) pass.normalize_rows(some_rows, last_norm, some_rows);
+    return some;
+  };
+  return is_int8 ? run(std::type_identity<helix::Int8KV>{}) : run(std::type_identity<helix::Float32KV>{});
 }
 
 }  // namespace
@@ -241,7 +306,7 @@ Tensor decode(const Tensor& x, std::vector<Tensor> parts, const Tensor& last_nor
 HELIX_LIBRARY_FRAGMENT(HELIX_NAMESPACE, m) {
   m.def(
       "decode(Tensor x, Tensor[] parts, Tensor last_norm, Tensor(a!)[] keys, Tensor(b!)[] values, Tensor cos, "
-      "Tensor sin, Tensor slots, Tensor positions, Tensor owners, Tensor block_tables, int block_size, "
+      "Tensor sin, Tensor slots, Tensor positions, Tensor owners, Tensor block_tables, Tensor kept, int block_size, "
       "int[] windows, int[] chunks, int num_heads, int inner, str format, float scale, float epsilon) -> Tensor");
 }
 

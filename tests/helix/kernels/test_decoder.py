@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -89,17 +90,19 @@ class Decoder:
             weight(shape.inner, shape.hidden), weight(shape.hidden, shape.inner),
         )  # fmt: skip
 
-    def compute(self, kernel: DecoderKernel, start: int, end: int, *, window: int = 0, chunk: int = 0) -> Tensor:
-        """Compute tokens [start, end) behind what the pools hold."""
+    def compute(
+        self, kernel: DecoderKernel, start: int, end: int, *, window: int = 0, chunk: int = 0, kept: Sequence[int] = ()
+    ) -> Tensor:
+        """Compute tokens [start, end) behind what the pools hold, and return those kept of them, or all."""
         pack = pack_weight if self.layout == "plain" else WEIGHT_FORMATS[self.layout].pack
         packed = [
             part._replace(**{name: pack(getattr(part, name)) for name in PACKED}).as_list() for part in self.plain
         ]
-        positions = torch.arange(start, end)
+        positions, kept_rows = torch.arange(start, end), torch.tensor(kept, dtype=torch.int64)
         slots = self.table[positions // BLOCK_SIZE] * BLOCK_SIZE + positions % BLOCK_SIZE
         return kernel(
             self.x[start:end], [part for parts in packed for part in parts], self.last_norm, self.keys, self.values,
-            self.angles, Rows(slots, positions, torch.zeros_like(positions), self.table[None]), BLOCK_SIZE,
+            self.angles, Rows(slots, positions, torch.zeros_like(positions), self.table[None], kept_rows), BLOCK_SIZE,
             windows=[window, 0], chunks=[0, chunk], num_heads=self.shape.num_heads, inner_size=self.shape.inner,
             layout=self.layout, scale=SCALE, epsilon=EPSILON,
         )  # fmt: skip
@@ -200,6 +203,22 @@ def test_rows_are_bitwise_independent_of_how_a_context_is_cut(
         assert torch.equal(torch.cat(parts), expected), size
 
 
+@pytest.mark.parametrize("layout", ["plain", "int8", "int4"])
+@pytest.mark.parametrize("kept", [(18,), (18, 3, 3, 11)])
+def test_rows_that_are_kept_alone_are_those_of_a_whole_pass(
+    kernel: DecoderKernel, layout: WeightLayout, kept: tuple[int, ...]
+) -> None:
+    """Keys and values of the others too, or later tokens would attend to what was never stored."""
+    shape = Shape(has_biases=True, has_head_norms=True)
+    whole, cut = Decoder(shape, 24, layout=layout), Decoder(shape, 24, layout=layout)
+    for decoder in (whole, cut):
+        decoder.compute(kernel, 0, 5, window=9)
+    expected = whole.compute(kernel, 5, 24, window=9)
+    assert torch.equal(cut.compute(kernel, 5, 24, window=9, kept=kept), expected[list(kept)])
+    assert all(torch.equal(a, b) for a, b in zip(whole.keys + whole.values, cut.keys + cut.values, strict=True))
+    assert whole.keys[-1].abs().sum((1, 2)).all()
+
+
 def test_threads_do_not_change_a_bit(kernel: DecoderKernel) -> None:
     shape = Shape(hidden=512, head_dim=64, inner=1024)
     expected = Decoder(shape, 40).compute(kernel, 0, 40)
@@ -216,6 +235,9 @@ def test_refuses_positions_without_angles_and_parts_that_do_not_fit(kernel: Deco
     decoder.angles = (decoder.angles[0][:7], decoder.angles[1][:7])
     with pytest.raises(RuntimeError, match="beyond the table of angles"):
         decoder.compute(kernel, 0, 8)
+    for kept in (-1, 8):
+        with pytest.raises(RuntimeError, match="a kept row is none of x"):
+            Decoder(Shape(), 8).compute(kernel, 0, 8, kept=(0, kept))
     decoder = Decoder(Shape(), 8)
     decoder.plain[1] = decoder.plain[1]._replace(up=decoder.plain[1].up[:, 2:])
     with pytest.raises(RuntimeError, match="does not fit"):

@@ -69,6 +69,16 @@ def test_decoders_of_llamas_kind_are_fused_and_compute_the_same(config: str, cha
     assert self_test(model, block_size=4) < 1e-4
 
 
+def test_a_prompt_whose_last_row_alone_is_wanted_leaves_the_same_behind() -> None:
+    model, ids, table = loaded("LlamaConfig"), list(range(3, 14)), range(4)
+    one, all_rows = (ModelRunner(model, _pool(model, 4)) for _ in range(2))
+    assert torch.equal(one.forward([Span(table, 0, ids, 1)]), all_rows.forward([Span(table, 0, ids, 11)])[-1:])
+    assert one.forward([Span(table, 11, ids[:3], 0)]).shape == (0, 96)
+    all_rows.forward([Span(table, 11, ids[:3], 3)])
+    after = [runner.forward([Span(table, 14, [5, 7], 2)]) for runner in (one, all_rows)]
+    assert torch.equal(*after)
+
+
 @pytest.mark.parametrize("quantization", ["int8", "int4"])
 def test_quantised_decoders_are_fused(quantization: Quantization) -> None:
     model = loaded("Qwen3Config", quantization, hidden_size=64)
