@@ -233,8 +233,8 @@ void run_kept(Pass& pass, const float* x, const Tensor& kept, const Tensor* part
 Tensor decode(const Tensor& x, std::vector<Tensor> parts, const Tensor& last_norm, std::vector<Tensor> keys,
               std::vector<Tensor> values, const Tensor& cos, const Tensor& sin, const Tensor& slots,
               const Tensor& positions, const Tensor& owners, const Tensor& block_tables, const Tensor& kept,
-              int64_t block_size, std::vector<int64_t> windows, std::vector<int64_t> chunks, int64_t num_heads, int64_t inner,
-              std::string format, double scale, double epsilon) {
+              int64_t block_size, std::vector<int64_t> windows, std::vector<int64_t> chunks, int64_t num_heads,
+              int64_t inner, std::string format, double scale, double epsilon) {
   const size_t num_layers = keys.size();
   STD_TORCH_CHECK(num_layers > 0 && values.size() == num_layers && windows.size() == num_layers &&
                       chunks.size() == num_layers && parts.size() == num_layers * kNumParts && x.dim() == 2 &&
