@@ -71,7 +71,7 @@ GUARD_WINDOW = 64
 GUARD_PAUSE = 256
 """Steps without it where it did not."""
 LEAST_SPEED_UP = 0.95
-"""Below it speculation is off for a while; costs are medians, and single steps are not known better than that."""
+"""Below it speculation is off for a while; what a step costs is not known better than that."""
 _LONGEST_STEP = 4.0
 _ASKING_SHARE = 0.03
 """Of the time of steps without drafts, what asking for some may take."""
