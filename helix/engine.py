@@ -216,10 +216,10 @@ class LLMEngine:
     def _compute(self, step: SchedulerOutput) -> ComputedStep:
         """Draft, compute and verify; no request is any further until _apply."""
         self.worker.copy_blocks(step.block_copies)
-        is_paused = self.proposer.guard.is_off
         started_s = time.perf_counter()
         drafts = self.proposer.propose(step.scheduled)
         drafted_s = time.perf_counter()
+        is_paused = self.proposer.is_paused
         spans = [span_of(item, drafts.get(item.request.request_id)) for item in step.scheduled]
         wants_hidden_states = any(item.request.needs_hidden_states for item in step.scheduled)
         with caught_hidden_states(self.worker.target.loaded.module, wanted=wants_hidden_states) as hidden_states:

@@ -14,7 +14,7 @@ from helix.spec_decode.choice import Choice, ask, results
 from helix.spec_decode.costs import Load, PassCosts, plain_load, verification_load
 from helix.spec_decode.depth import Candidate, Growth, Plan, Prices, plan, survival
 from helix.spec_decode.experience import Experiences, RequestExperience
-from helix.spec_decode.guard import AskingBudget, Guard
+from helix.spec_decode.guard import Pace
 from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer
 
 logger = logging.getLogger(__name__)
@@ -44,14 +44,18 @@ class ProposerChain:
         self.is_adaptive = is_adaptive
         self.costs = costs
         self.draft_costs = dict(draft_costs or {})
-        self.guard = Guard()
         self._clock = clock
         self._experiences = Experiences()
-        self._num_drafted_in_a_row = _MAX_STEPS_IN_A_ROW - _FIRST_STEPS_IN_A_ROW
-        self._num_plain_in_a_row = 0
-        self._asking = AskingBudget()
+        self._paces: dict[frozenset[SpeculationMethod], Pace] = {}
+        self._pace = Pace()
+        """Of the requests of the last step in which some might adapt."""
         self._all_adapt = False
         """Whether all of the last step's requests that might draft choose their depth."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the step that drafts were asked for last goes without, because they had cost more than they gave."""
+        return self._pace.guard.is_off
 
     def adapts(self, request: Request) -> bool:
         """Return whether the depth of a request is chosen step by step."""
@@ -69,13 +73,14 @@ class ProposerChain:
         drafts = self._first(self._choices(pinned)) if pinned else {}
         if not adaptive:
             return drafts
+        methods = frozenset(item.request.params.speculation_method or self.method for item in adaptive)
+        self._pace = pace = self._paces.setdefault(methods, Pace())
         best: dict[str, Draft] = {}
-        if not self.guard.is_off and self._num_drafted_in_a_row < _MAX_STEPS_IN_A_ROW and self._asking.allows:
+        if pace.allows:
             started_s = self._clock()
             best = self._best(self._choices(adaptive), scheduled)
-            self._asking.observe(self._clock() - started_s, in_vain=not best or self._is_probing)
-        self._num_drafted_in_a_row = self._num_drafted_in_a_row + 1 if best else 0
-        self._num_plain_in_a_row = 0 if best else self._num_plain_in_a_row + 1
+            pace.asking.observe(self._clock() - started_s, in_vain=not best or pace.is_probing)
+        pace.note(has_drafts=bool(best))
         return drafts | best
 
     def observe(self, request: Request, draft: Draft | None, num_accepted_tokens: int) -> None:
@@ -118,11 +123,11 @@ class ProposerChain:
                 others.follow(change)
         plain_s = costs.seconds(plain) * num_tokens / num_catching_up
         if not drafts:
-            self._asking.earn(plain_s)
+            self._pace.asking.earn(plain_s)
         if is_decoding and self._all_adapt:  # what a pinned depth loses is its request's own wish
             # A pause of the machine is nobody's fault; what asking for drafts took is speculation's in plain steps too.
             pass_s = min(verifying_s, longest_s) if drafts else plain_s
-            speed_up = self.guard.observe(drafting_s + pass_s, plain_s)
+            speed_up = self._pace.guard.observe(drafting_s + pass_s, plain_s)
             if speed_up is not None:
                 logger.warning("speculation pauses: it was slower than plain decoding (%.2fx)", speed_up)
         return plain_s
@@ -132,10 +137,6 @@ class ProposerChain:
         self._experiences.forget(request.request_id)
         for proposer in (*self.copying, *self.models):
             proposer.forget(request)
-
-    @property
-    def _is_probing(self) -> bool:
-        return self._num_plain_in_a_row >= _MAX_STEPS_IN_A_ROW
 
     def _experience(self, request: Request, proposer: str) -> RequestExperience:
         return self._experiences.of(request.request_id, proposer)
@@ -165,7 +166,7 @@ class ProposerChain:
         """Take the guess of best promise for each request; models are asked only where they win."""
         assert self.costs is not None, "requests adapt only where costs are known"
         costs, draft_costs = self.costs, self.draft_costs
-        if self._is_probing:
+        if self._pace.is_probing:
             costs, draft_costs = costs.with_free_rows(), {}
             for choice in choices:
                 choice.asked.max_draft_tokens = min(choice.asked.max_draft_tokens, _PROBE_DEPTH)
@@ -267,10 +268,6 @@ _LONGEST_PASS = 1.5
 """Times as long as expected that a pass may take at most to be counted against speculation."""
 _MAX_ROWS_OBSERVED = 64
 """Steps of more rows compute prompts."""
-_MAX_STEPS_IN_A_ROW = 100
-"""Then one step is done the other way, with or without drafts, so that what it costs stays known."""
-_FIRST_STEPS_IN_A_ROW = 8
-"""The first plain step comes sooner."""
 _SHORT_ANSWER = 64
 """Tokens that an answer is expected to have at least."""
 _TOKENS_PER_STEP = 4

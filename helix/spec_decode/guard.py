@@ -66,12 +66,41 @@ class Guard:
         return speed_up
 
 
+class Pace:
+    """When requests that draft by the same methods try it: what others try, and lose by it, holds up nobody."""
+
+    def __init__(self) -> None:
+        self.guard = Guard()
+        self.asking = AskingBudget()
+        self._num_drafted_in_a_row = _MAX_STEPS_IN_A_ROW - _FIRST_STEPS_IN_A_ROW
+        self._num_plain_in_a_row = 0
+
+    @property
+    def allows(self) -> bool:
+        """Whether to ask for drafts in this step."""
+        return not self.guard.is_off and self._num_drafted_in_a_row < _MAX_STEPS_IN_A_ROW and self.asking.allows
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether it is time for drafts that do not seem to pay."""
+        return self._num_plain_in_a_row >= _MAX_STEPS_IN_A_ROW
+
+    def note(self, *, has_drafts: bool) -> None:
+        """Count a step."""
+        self._num_drafted_in_a_row = self._num_drafted_in_a_row + 1 if has_drafts else 0
+        self._num_plain_in_a_row = 0 if has_drafts else self._num_plain_in_a_row + 1
+
+
 GUARD_WINDOW = 64
 """Steps over which speculation has to pay."""
 GUARD_PAUSE = 256
 """Steps without it where it did not."""
 LEAST_SPEED_UP = 0.95
 """Below it speculation is off for a while; what a step costs is not known better than that."""
+_MAX_STEPS_IN_A_ROW = 100
+"""Then one step is done the other way, with or without drafts, so that what it costs stays known."""
+_FIRST_STEPS_IN_A_ROW = 8
+"""The first plain step comes sooner."""
 _LONGEST_STEP = 4.0
 _ASKING_SHARE = 0.03
 """Of the time of steps without drafts, what asking for some may take."""

@@ -299,7 +299,17 @@ def test_a_pinned_depth_that_loses_pauses_nobody() -> None:
     for _ in range(2 * GUARD_WINDOW):
         drafts = chain.propose([pinned, adaptive])
         chain.observe_step([pinned, adaptive], drafts, drafting_s=9.0, verifying_s=1.0, num_tokens=2)
-    assert not chain.guard.is_off
+    assert not chain.is_paused
+
+
+def test_a_method_that_loses_pauses_no_request_with_another() -> None:
+    chain, loser, other = _chain(_copy("a", "b")), _item("a", speculation_method="ngram"), _item("b")
+    for _ in range(GUARD_WINDOW):
+        drafts = chain.propose([loser])
+        chain.observe_step([loser], drafts, drafting_s=9.0, verifying_s=1.0, num_tokens=1)
+    assert chain.is_paused and not chain.propose([loser])
+    assert chain.propose([other]) and not chain.is_paused
+    assert not chain.propose([loser]) and chain.is_paused
 
 
 def test_plain_time_is_estimated_for_the_tokens_of_a_step() -> None:
