@@ -18,7 +18,7 @@ using torch::stable::Tensor;
 
 constexpr int64_t kSkinnyRows = 32;
 constexpr int64_t kWidePanel = 8;  // blocks
-constexpr int64_t kMinWork = 1 << 21;  // multiplications worth a thread: on a busy machine, waiting for one is long
+constexpr int64_t kMinWork = 1 << 17;  // multiplications worth a thread
 
 // Blocks that pass through all chunks of k together. Few rows: as few as a tile takes, so that memory is read in long
 // runs. Many rows: as many as stay in the second-level cache, so that x is read seldom.

@@ -20,7 +20,7 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 constexpr int64_t kMaxK = 1 << 17;  // 127 * 127 * k must fit 32 bits
-constexpr int64_t kMinWork = 1 << 21;  // multiplications worth a thread: on a busy machine, waiting for one is long
+constexpr int64_t kMinWork = 1 << 17;  // multiplications worth a thread
 constexpr int64_t kMinQuantized = 1 << 16;  // numbers worth a thread
 constexpr int64_t kPanelBytes = 1 << 18;  // of weights that stay in the second-level cache while many rows pass
 
