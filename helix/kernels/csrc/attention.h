@@ -5,7 +5,8 @@
 // order. Neither the other rows of a batch nor the threads nor how a context was computed enters, so a verified row has
 // bitwise the attention that plain decoding would have had.
 //
-// Chunks are shared among threads (Flash-Decoding), and rows of one request stream each key and value once together.
+// Chunks are shared among threads (Flash-Decoding), and rows of one request stream each key and value once together. Heads
+// whose keys lie side by side take turns after a few keys, so that memory is read as it lies.
 #pragma once
 
 #include <memory>
@@ -16,6 +17,7 @@
 namespace helix {
 
 constexpr int64_t kContextChunk = 256;
+constexpr int64_t kRunBytes = 1 << 14;  // of keys or values that stay in the first-level cache while all heads and queries pass
 
 // Rows and heads are strided; the numbers of one head lie side by side.
 struct Heads {
@@ -34,20 +36,26 @@ struct Span {
   int64_t begin, end;
 };
 
-// Memory of one thread for one group and one chunk.
+// KV heads that lie side by side.
+struct HeadRange {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+// Memory of one thread for one group, a range of heads and one chunk.
 template <class Format>
 struct ChunkScratch {
   ChunkScratch(int64_t num_rows, int64_t num_queries, int64_t key_dim, int64_t value_dim)
       : spans(new Span[num_rows]),
         queries(new const float*[num_queries]),
         scores(new float[num_queries * kContextChunk]),
-        wide(Format::kIsWide ? nullptr : new float[std::max(kTileKeys * key_dim, kBlockKeys * value_dim)]) {}
+        wide(Format::kIsWide ? nullptr : new float[std::max(kTileKeys * key_dim, kMaxRunKeys * value_dim)]) {}
 
   std::unique_ptr<Span[]> spans;  // [num_rows]
-  std::unique_ptr<const float*[]> queries;  // [num_queries]
-  std::unique_ptr<float[]> scores;  // [num_queries, kContextChunk]
-  std::unique_ptr<float[]> wide;  // a tile of keys, or a block of values
-  const typename Format::Number *keys[kContextChunk], *values[kContextChunk];
+  std::unique_ptr<const float*[]> queries;  // [num_heads of the range, num_rows, share]
+  std::unique_ptr<float[]> scores;  // [the same, kContextChunk]
+  std::unique_ptr<float[]> wide;  // a tile of keys, or a run of values
+  const typename Format::Number *keys[kContextChunk], *values[kContextChunk];  // of the range's first head
 };
 
 // What some chunks contribute to one query: numbers in a row, of which `values` is padded to whole vectors.
@@ -74,6 +82,13 @@ struct Partial {
     total() = (rounded(broadcast(total()) * own) + broadcast(later.total()) * other)[0];
     largest() = most;
   }
+};
+
+// Partials of some KV heads, [num_heads, num_queries].
+struct Partials {
+  float* data;
+  int64_t head_stride, stride, padded_dim;
+  Partial at(int64_t head, int64_t query) const { return {data + head * head_stride + query * stride, padded_dim}; }
 };
 
 template <class Format>
@@ -103,33 +118,32 @@ struct PagedAttention {
 
   int64_t num_keys(int64_t row) const { return positions[row] + 1 - first_position(row); }
 
-  // One chunk of the context for the query heads that share a KV head, row by row; partials lie `stride` apart.
-  void attend(const RowGroup& group, int64_t kv_head, int64_t number, Scratch& scratch, float* partials,
-              int64_t stride) const {
+  // One chunk of the context for the query heads that share each KV head of a range, row by row.
+  void attend(const RowGroup& group, HeadRange heads, int64_t number, Scratch& scratch, const Partials& partials) const {
     const Span all = find_spans(group, number * kContextChunk, scratch);
-    find_slots(group, kv_head, number * kContextChunk, all, scratch);
-    for (int64_t r = 0; r < group.num_rows; ++r)
-      for (int64_t h = 0; h < share(); ++h)
-        scratch.queries[r * share() + h] = query.at(group.row + r, kv_head * share() + h);
+    find_slots(group, heads.begin, number * kContextChunk, all, scratch);
     const int64_t num_queries = group.num_rows * share();
-    const auto request = [&](int64_t j) {
-      prefetch<3>(scratch.keys[j], Format::width(key_dim));
-      prefetch<2>(scratch.values[j], Format::width(value_dim));  // they are needed when all scores are there
-    };
-    score_keys<Format>(scratch.queries.get(), num_queries, scratch.keys, all.begin, all.end, key_dim, scale, request,
-                       scratch.wide.get(), scratch.scores.get(), kContextChunk);
-    const int64_t padded_dim = Partial::padded(value_dim);
-    for (int64_t i = 0; i < num_queries; ++i) {
-      const Partial partial{partials + i * stride, padded_dim};
-      const Span span = scratch.spans[i / share()];
-      std::fill_n(partial.values, padded_dim, 0.0f);
+    for (int64_t i = 0; i < heads.size() * num_queries; ++i) {
+      const int64_t head = heads.begin + i / num_queries, q = i % num_queries;
+      scratch.queries[i] = query.at(group.row + q / share(), head * share() + q % share());
+    }
+    in_runs(scratch.keys, Format::width(key_dim), heads, all, [&](int64_t h, int64_t offset, Span run) {
+      score_keys<Format>(scratch.queries.get() + h * num_queries, num_queries, scratch.keys, offset, run.begin, run.end,
+                         key_dim, scale, scratch.wide.get(), scores_of(scratch, h, num_queries), kContextChunk);
+    });
+    for (int64_t i = 0; i < heads.size() * num_queries; ++i) {
+      const Partial partial = partials.at(i / num_queries, i % num_queries);
+      const Span span = scratch.spans[i % num_queries / share()];
+      std::fill_n(partial.values, partial.padded_dim, 0.0f);
       partial.total() = 0.0f;
       if (span.begin < span.end)
         partial.total() =
             exponentiate(scratch.scores.get() + i * kContextChunk, span.begin, span.end, partial.largest());
     }
-    for (int64_t begin = all.begin; begin < all.end; begin += kBlockKeys)
-      weigh_values(scratch, num_queries, {begin, std::min(begin + kBlockKeys, all.end)}, partials, stride);
+    in_runs(scratch.values, Format::width(value_dim), heads, all, [&](int64_t h, int64_t offset, Span run) {
+      weigh_values(scratch, offset, scores_of(scratch, h, num_queries), num_queries, run, partials.at(h, 0).values,
+                   partials.stride);
+    });
   }
 
   void finish(const Partial& partial, int64_t row, int64_t head) const {
@@ -152,6 +166,7 @@ struct PagedAttention {
     return all;
   }
 
+  // Where the first head's keys and values lie.
   void find_slots(const RowGroup& group, int64_t kv_head, int64_t start, Span all, Scratch& scratch) const {
     const int64_t* table = block_tables + owners[group.row] * table_len;
     for (int64_t j = all.begin; j < all.end; ++j) {
@@ -161,23 +176,37 @@ struct PagedAttention {
     }
   }
 
-  // A few keys, which stay in the first-level cache for all queries.
-  void weigh_values(const Scratch& scratch, int64_t num_queries, Span keys, float* partials, int64_t stride) const {
-    const float* wide[kContextChunk];
-    const float* const* values = wide;
-    if constexpr (Format::kIsWide)
-      values = scratch.values;
-    else
-      for (int64_t j = keys.begin; j < keys.end; ++j)
-        wide[j] = Format::widen(scratch.values[j], value_dim, scratch.wide.get() + (j - keys.begin) * value_dim);
+  static float* scores_of(const Scratch& scratch, int64_t h, int64_t num_queries) {
+    return scratch.scores.get() + h * num_queries * kContextChunk;
+  }
+
+  // Calls work(number in the range, offset, keys) for a run of keys and each head, then for the next run. A run is brought
+  // into the first-level cache as it lies, which the processor foresees, and stays there for all queries.
+  template <class Work>
+  static void in_runs(const Number* const* vectors, int64_t width, HeadRange heads, Span all, const Work& work) {
+    const int64_t bytes = heads.size() * width * sizeof(Number);
+    const int64_t most = std::clamp<int64_t>(kRunBytes / bytes / kTileKeys * kTileKeys, 2 * kTileKeys, kMaxRunKeys);
+    for (int64_t begin = all.begin, end; begin < all.end; begin = end) {
+      end = std::min((begin / most + 1) * most, all.end);
+      for (int64_t j = begin; j < end; ++j) touch(vectors[j], heads.size() * width);
+      for (int64_t h = 0; h < heads.size(); ++h) work(h, h * width, Span{begin, end});
+    }
+  }
+
+  void weigh_values(const Scratch& scratch, int64_t offset, const float* weights, int64_t num_queries, Span keys,
+                    float* out, int64_t stride) const {
+    const float* values[kContextChunk];
+    for (int64_t j = keys.begin; j < keys.end; ++j)
+      values[j] = Format::widen(scratch.values[j] + offset, value_dim,
+                                scratch.wide.get() + (j - keys.begin) * value_dim);
     const auto span_of = [&](int64_t i) {
       const Span span = scratch.spans[i / share()];
       return Span{std::max(span.begin, keys.begin), std::min(span.end, keys.end)};
     };
     const auto weigh = [&]<int Queries>(int64_t i, Span span, std::integral_constant<int, Queries>) {
       if (span.begin < span.end)
-        add_weighted<Queries>(scratch.scores.get() + i * kContextChunk, kContextChunk, values, span.begin,
-                              span.end, value_dim, partials + i * stride, stride);
+        add_weighted<Queries>(weights + i * kContextChunk, kContextChunk, values, span.begin, span.end, value_dim,
+                              out + i * stride, stride);
     };
     constexpr std::integral_constant<int, 1> one;
     constexpr std::integral_constant<int, kTileQueries> tile;
