@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from math import log, sqrt
+from math import ceil, exp, log, log2, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -46,10 +45,11 @@ def verification_load(scheduled: Sequence[ScheduledRequest], drafts: Mapping[str
 class PassCosts:
     """Seconds per pass by its load.
 
-    A Kalman filter over the logarithms of the costs. What a pass takes longer or shorter than expected is mostly the
-    machine, which got slower or faster for any number of rows, and for the rest a matter of about as many rows. So
-    numbers of rows that have not been seen for long keep their proportion to the others. On a shared machine a few
-    passes take many times as long as the rest, and none takes less than it must: steps up are limited.
+    A Kalman filter over the logarithms of what passes of 1, 2, 4, ... rows cost beside what was measured, straight
+    lines between them. What a pass takes longer or shorter than expected is mostly the machine, which got slower or
+    faster for any number of rows, and for the rest a matter of about as many rows. So numbers of rows that have not
+    been seen for long keep their proportion to the others. On a shared machine a few passes take many times as long as
+    the rest, and none takes less than it must: steps up are limited.
     """
 
     def __init__(
@@ -61,15 +61,21 @@ class PassCosts:
         # Fewer rows never cost more; where they seem to, something else ran beside them.
         seconds = [min(pass_s[other] for other in rows[i:]) for i in range(len(rows))]
         self.context_s = context_s
-        self._num_rows = known = sorted({*rows, *(num for num in _NUM_ROWS if rows[0] < num < rows[-1])})
-        self._measured_s = np.maximum(np.interp(known, rows, seconds), _SHORTEST_S)
-        self._correction = np.zeros(len(known))
-        octaves = np.log2(known)
-        near = np.exp(-np.abs(octaves[:, None] - octaves) / _NEAR_OCTAVES)
-        self._covariance = _VARIANCE_OF_ALL + _VARIANCE_OF_NEAR * near
-        self._relearnt = _FORGOTTEN * self._covariance
-        self._share = np.full(len(known), 1 / len(known))
-        self._between = np.stack([np.interp(range(rows[-1] + 1), known, one) for one in np.eye(len(known))], axis=1)
+        self._most_rows = most = rows[-1]
+        self._last_slope_rows = most - rows[-2] if len(rows) > 1 else 0
+        every = range(most + 1)
+        self._measured_s = np.maximum(np.interp(every, rows, seconds), _SHORTEST_S)
+        places = [log2(num_rows) if num_rows else 0.0 for num_rows in every]
+        octaves = range(ceil(places[-1]) + 1)
+        self._places = [(int(place), ceil(place), place % 1) for place in places]
+        """By number of rows: the octaves below and above, and how far it is from the one below."""
+        self._between = np.stack([np.interp(places, octaves, one) for one in np.eye(len(octaves))], axis=1)
+        self._correction = [0.0] * len(octaves)
+        prior = [
+            [_VARIANCE_OF_ALL + _VARIANCE_OF_NEAR * exp(-abs(i - j) / _NEAR_OCTAVES) for i in octaves] for j in octaves
+        ]
+        self._covariance = prior
+        self._relearnt = [[_FORGOTTEN * value for value in row] for row in prior]
         self._table: list[float] = []
         """Seconds by number of rows from 0 on; empty where it has to be made again."""
         self._beyond_s = 0.0
@@ -97,22 +103,25 @@ class PassCosts:
             By how much all of them changed on average, as a logarithm: what the machine is to blame for.
         """
         surprise = log(max(seconds, _SHORTEST_S) / self.seconds(load))
-        place = min(bisect_left(self._num_rows, load.num_rows), len(self._num_rows) - 1)
-        column = self._covariance[place].copy()
-        variance = float(column[place]) + _VARIANCE_OF_PASS
-        deviation = sqrt(variance)
-        column /= deviation
-        change = column * min(surprise / deviation, _MOST_DEVIATIONS)
-        self._correction += change
-        self._covariance *= 1 - _FORGOTTEN
-        self._covariance += self._relearnt
-        self._covariance -= column[:, None] * column
+        below, above, share = self._places[min(load.num_rows, self._most_rows)]
+        covariance = self._covariance
+        column = covariance[below]
+        if share:
+            column = [low + share * (high - low) for low, high in zip(column, covariance[above], strict=True)]
+        deviation = sqrt(column[below] + share * (column[above] - column[below]) + _VARIANCE_OF_PASS)
+        gain = [value / deviation for value in column]
+        step = min(surprise / deviation, _MOST_DEVIATIONS)
+        self._correction = [value + step * one for value, one in zip(self._correction, gain, strict=True)]
+        self._covariance = [
+            [_KEPT * value + more - one * other for value, more, other in zip(row, relearnt, gain, strict=True)]
+            for row, relearnt, one in zip(covariance, self._relearnt, gain, strict=True)
+        ]
         self._table = []
-        return float(change @ self._share)
+        return step * sum(gain) / len(gain)
 
     def follow(self, change: float) -> None:
         """Change all costs as those of another model on the same machine changed, which was seen since."""
-        self._correction += change
+        self._correction = [value + change for value in self._correction]
         self._table = []
 
     def with_free_rows(self) -> PassCosts:
@@ -120,15 +129,13 @@ class PassCosts:
         return PassCosts({1: self.seconds(Load(1))})
 
     def _tabulate(self) -> list[float]:
-        known = np.maximum.accumulate(self._measured_s * np.exp(self._correction))
-        self._table = (self._between @ known).tolist()
-        if len(known) > 1:
-            self._beyond_s = float((known[-1] - known[-2]) / (self._num_rows[-1] - self._num_rows[-2]))
+        now_s = self._measured_s * np.exp(self._between @ self._correction)
+        self._table = table = np.maximum.accumulate(now_s).tolist()
+        if self._last_slope_rows:
+            self._beyond_s = (table[-1] - table[-1 - self._last_slope_rows]) / self._last_slope_rows
         return self._table
 
 
-_NUM_ROWS = (*range(1, 17), 20, 24, 28, 32, 40, 48, 64)
-"""Passes of so many rows have costs of their own, within what was measured."""
 _SHORTEST_S = 1e-9
 _VARIANCE_OF_ALL = 0.25
 """Of the logarithm of what all passes cost beside what was measured before serving."""
@@ -142,3 +149,4 @@ _MOST_DEVIATIONS = 2.0
 """What a pass may seem to have taken longer than expected, in standard deviations."""
 _FORGOTTEN = 0.002
 """Share of what was learnt that every pass makes uncertain again: machines change within some hundreds."""
+_KEPT = 1 - _FORGOTTEN
