@@ -139,7 +139,7 @@ class ProposerChain:
             proposer.forget(request)
 
     def _experience(self, request: Request, proposer: str) -> RequestExperience:
-        return self._experiences.of(request.request_id, proposer)
+        return self._experiences.of(request.request_id, proposer, request.params.temperature)
 
     def _choices(self, scheduled: Sequence[ScheduledRequest]) -> list[Choice]:
         return [

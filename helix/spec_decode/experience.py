@@ -154,14 +154,15 @@ class Experiences:
     """What became of the drafts of every proposer, for all requests and for each."""
 
     def __init__(self) -> None:
-        self._general: dict[str, Experience] = {}
+        self._general: dict[tuple[str, int], Experience] = {}
         self._by_request: dict[str, dict[str, RequestExperience]] = {}
 
-    def of(self, request_id: str, proposer: str) -> RequestExperience:
-        """Return a request's experience with a proposer."""
+    def of(self, request_id: str, proposer: str, temperature: float = 0.0) -> RequestExperience:
+        """Return a request's experience with a proposer; it begins with that of requests about as warm."""
         known = self._by_request.setdefault(request_id, {})
         if (experience := known.get(proposer)) is None:
-            experience = known[proposer] = RequestExperience(self._general.setdefault(proposer, Experience()))
+            alike = proposer, bisect_left(_TEMPERATURES, temperature)
+            experience = known[proposer] = RequestExperience(self._general.setdefault(alike, Experience()))
         return experience
 
     def pass_over(self, request_id: str) -> None:
@@ -205,6 +206,8 @@ _EXPECTED_TRIALS = 3
 """How many observed tokens weigh as much as what is expected."""
 _TRIALS = 1.5
 """How many tokens of each outcome weigh as much as what holds for all requests."""
+_TEMPERATURES = (0.0, 0.5, 0.9, 1.1)
+"""The highest of each class but the last: the warmer a text is drawn, the harder it is to guess."""
 _KEPT_BY_REQUEST = 0.95
 _KEPT_BY_ALL = 0.995
 _IDLE_SHARE = 0.2

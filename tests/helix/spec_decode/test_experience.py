@@ -128,3 +128,13 @@ def test_a_new_request_starts_with_what_all_of_them_showed_and_learns_for_itself
         newcomer.observe(Draft([0], "draft"), 1)
     assert newcomer.expected(1)[0] > 0.6
     assert other.expected(1)[0] < newcomer.expected(1)[0]
+
+
+def test_texts_drawn_warm_do_not_begin_with_what_greedy_ones_showed() -> None:
+    experiences = Experiences()
+    for _ in range(200):
+        experiences.of("greedy", "draft", 0.0).observe(Draft([0], "draft"), 1)
+        experiences.of("hot", "draft", 1.2).observe(Draft([0], "draft"), 0)
+    assert experiences.of("b", "draft", 0.0).expected(1)[0] > 0.8
+    assert experiences.of("c", "draft", 1.5).expected(1)[0] < 0.1
+    assert experiences.of("d", "draft", 0.7).expected(1) == Experiences().of("d", "draft").expected(1)
