@@ -6,7 +6,8 @@ import re
 from http import HTTPStatus
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from openai_compat.direct_write import offer_writer
 from openai_compat.errors import ApiError
@@ -63,6 +64,9 @@ class HTTPProtocol(HttpToolsProtocol):
         if self.cycle is not None:
             offer_writer(self.scope, self.cycle)  # type: ignore[arg-type]
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, unchunked(app, cycle) if cycle.scope["http_version"] == "1.0" else app)
+
     def on_message_complete(self) -> None:
         """Note that a request ends."""
         super().on_message_complete()
@@ -88,3 +92,27 @@ class HTTPProtocol(HttpToolsProtocol):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
         self.transport.close()
+
+
+def unchunked(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """Return app for a client of HTTP/1.0: the end of a body of unknown length is that of the connection.
+
+    Chunks are what a server must not send such a client (RFC 9112, 7.1); uvicorn does.
+    """
+
+    async def answering(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        is_measured = True
+
+        async def sending(message: ASGISendEvent) -> None:
+            nonlocal is_measured
+            if message["type"] == "http.response.start":
+                is_measured = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+                if not is_measured:
+                    cycle.chunked_encoding = False
+            elif message["type"] == "http.response.body" and not is_measured:
+                cycle.expected_content_length = len(message.get("body", b""))  # of each piece, so that any will do
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return answering

@@ -73,3 +73,49 @@ def test_an_offer_to_upgrade_is_not_taken_and_the_request_answered(server: Serve
         response = http.getresponse()
         assert (response.status, json.loads(response.read())["text"]) == (200, "You said: hi")
     http.close()
+
+
+def read_all(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Return head and body of an answer that ends with its connection."""
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    return head.lower(), body
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "last"),
+    [
+        ("/v1/completions", {"model": "model-1", "prompt": "hi", "stream": True}, b"data: [DONE]\n\n"),
+        ("/v1/responses", {"model": "model-1", "input": "hi", "stream": True}, b"}\n\n"),
+        ("/generate/stream", {"prompt": "hi"}, b"}\n\n"),
+    ],
+)
+def test_a_stream_for_http_1_0_has_no_chunks_and_ends_with_its_connection(
+    server: Server[FakeEngine], path: str, fields: dict[str, object], last: bytes
+) -> None:
+    """Proxies ask by HTTP/1.0, nginx by default; who does not know chunks reads their sizes as part of the body."""
+    asked = json.dumps(fields).encode()
+    with connected(server) as connection:
+        headers = f"host: localhost\r\nconnection: keep-alive\r\ncontent-length: {len(asked)}"
+        connection.sendall(f"POST {path} HTTP/1.0\r\n{headers}\r\n\r\n".encode() + asked)
+        head, events = read_all(connection)
+    assert head.startswith(b"http/1.1 200")
+    assert b"transfer-encoding" not in head
+    assert b"content-length" not in head
+    assert b"connection: close" in head
+    lines = events.split(b"\n")
+    assert all(line.partition(b":")[0] in (b"data", b"event", b"id", b"") for line in lines), lines
+    assert len(lines) > 10
+    assert events.endswith(last)
+
+
+def test_an_answer_of_known_length_for_http_1_0_is_whole(server: Server[FakeEngine]) -> None:
+    with connected(server) as connection:
+        connection.sendall(
+            b"POST /generate HTTP/1.0\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (len(ASK), ASK)
+        )
+        head, body = read_all(connection)
+    assert b"content-length: %d" % len(body) in head
+    assert json.loads(body)["text"] == "You said: hi"
