@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 import threading
 import time
@@ -48,6 +49,15 @@ def bind(config: ServerConfig) -> socket.socket:
             raise ConfigError(f"port {config.port} on {config.host} is in use; choose another with --port") from None
         raise ConfigError(f"cannot listen on {config.host}:{config.port}: {error.strerror or error}") from None
     return sock
+
+
+def leave_out_of_collections() -> None:
+    """Let garbage collections pass over all that exists by now: modules, model, routes, which stay for good.
+
+    Going through them takes 0.4 seconds, in which no request gets a token.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class DrainingServer(uvicorn.Server):

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     engine_settings, server_settings = engine_config(options), server_config(options)
     from openai_compat.banner import banner, loading_line
     from openai_compat.loading import answers_while_loading
-    from openai_compat.server import DrainingServer, bind
+    from openai_compat.server import DrainingServer, bind, leave_out_of_collections
 
     provider = _trace_provider() if server_settings.traces else None
     sock = bind(server_settings)
@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
         engine = AsyncEngine(engine_settings)
         app = create_app(engine, server_settings)
+        leave_out_of_collections()
     print(banner(engine.info, server_settings, model=name, port=port, version=package_version()), flush=True)
     with _traces(provider, name) as write:
         DrainingServer(app, server_settings, end_requests=engine.shutdown, write=write).run(sockets=[sock])
