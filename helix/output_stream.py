@@ -22,6 +22,8 @@ class OutputStream(AsyncIterator[RequestOutput]):
     cancelling or dropping it before the end aborts the request.
     """
 
+    __slots__ = ("__weakref__", "_abort", "_error", "_is_done", "_pending", "_ready", "loop", "request_id", "tap")
+
     def __init__(
         self, request_id: str, loop: asyncio.AbstractEventLoop, abort: Callable[[str], None], ready: asyncio.Event
     ) -> None:
@@ -33,7 +35,10 @@ class OutputStream(AsyncIterator[RequestOutput]):
         self._error: BaseException | None = None
         self._is_done = False
         self.tap: Callable[[RequestOutput], bool] | None = None
-        """Takes an output, on the event loop, before the reader is woken; returns False where it leaves it to him."""
+        """Takes an output that is not the last, on the event loop, before the reader is woken.
+
+        Returns False where it leaves it to him, and is then asked no more: who sets it has nothing left to take.
+        """
 
     def __aiter__(self) -> OutputStream:
         return self
@@ -80,28 +85,30 @@ class OutputStream(AsyncIterator[RequestOutput]):
 
     def push(self, output: RequestOutput) -> None:
         """Hand over an output; on the event loop."""
-        if not self._put(output):
-            self._ready.set()
+        push_all(((self, output),))
 
-    def _put(self, output: RequestOutput) -> bool:
-        """Return whether the tap took an output; else it is pending."""
-        if self.tap is not None and not self._pending and self.tap(output):
-            return True
+    def _put(self, output: RequestOutput) -> None:
+        self.tap = None
         self._pending.append(output)
         if len(self._pending) == _MAX_PENDING:  # so that a reader who sleeps costs the tokens and little more
             self._pending = [_merged(self._pending)]
-        return False
 
     def fail(self, error: BaseException) -> None:
         """Raise error at the consumer behind what is pending; on the event loop."""
+        self.tap = None
         self._error = error
         self._ready.set()
 
 
 def push_all(items: Sequence[tuple[OutputStream, RequestOutput]]) -> None:
     """Hand over what a step brought; a reader of several streams is woken once, when it finds all of it."""
-    waiting = [stream._ready for stream, output in items if not stream._put(output)]
-    for ready in dict.fromkeys(waiting):
+    waiting: dict[asyncio.Event, None] = {}
+    for stream, output in items:
+        tap = stream.tap
+        if tap is None or output.finish_reason is not None or not tap(output):
+            stream._put(output)
+            waiting[stream._ready] = None
+    for ready in waiting:
         ready.set()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
@@ -17,6 +16,9 @@ from openai_compat.request_record import note_choices
 
 Taken = list[tuple[int, RequestOutput]]
 """What came at once: choices' indices with their outputs."""
+
+Tap = Callable[[RequestOutput], bool]
+"""Takes an output, or returns False and leaves it to whoever reads."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -48,6 +50,7 @@ class ChoiceOutputs:
         self._ready = DirectEvent()
         self._running: dict[int, Outputs] = {}
         self._error: Exception | None = None
+        self._send: Tap | None = None
         self._metrics: dict[int, RequestMetrics] = {}
         self._finish_reasons: dict[int, FinishReason] = {}
         note_choices(answer_id, self._metrics, self._finish_reasons)
@@ -93,26 +96,28 @@ class ChoiceOutputs:
         """
         taken: Taken = []
         while not taken:
-            await self._ready.wait()
+            self._offer(self._send)
+            try:
+                await self._ready.wait()
+            finally:
+                self._offer(None)
             self._ready.clear()
             taken = self._taken()
         return taken
 
-    def divert(self, send: Callable[[RequestOutput], bool]) -> None:
+    def divert(self, send: Tap) -> None:
         """Offer send what comes while somebody waits in take, who waits on where it returns True.
 
-        Several choices are not diverted, as what comes of them at once belongs together; nor are last outputs.
+        Several choices are not diverted, as what comes of them at once belongs together; nor are an answer's first
+        output, which tells whose metrics it has, and its last.
         """
-        if self.num_choices > 1:
-            return
-        for outputs in self._running.values():
-            outputs.tap = functools.partial(self._divert, send)
+        if self.num_choices == 1:
+            self._send = send
 
-    def _divert(self, send: Callable[[RequestOutput], bool], output: RequestOutput) -> bool:
-        if output.is_finished or not self._ready.is_awaited or not send(output):
-            return False
-        self._metrics[0] = output.metrics
-        return True
+    def _offer(self, send: Tap | None) -> None:
+        if self._send is not None and self._metrics:
+            for outputs in self._running.values():
+                outputs.tap = send
 
     def close(self) -> None:
         """Abort what still runs. Needs no await, so that it works in a task that is being cancelled."""
@@ -141,12 +146,13 @@ class Batches(AsyncIterator[T_co], Generic[T_co]):
         self,
         outputs: ChoiceOutputs,
         feed: Callable[[Taken], T_co],
-        text_event: Callable[[RequestOutput], bytes | None] = lambda output: None,
+        text_event: Callable[[RequestOutput], bytes] | None = None,
     ) -> None:
         self._outputs = outputs
         self.feed = feed
+        """Takes what came at once."""
         self.text_event = text_event
-        """Returns in place of feed the event of a lone choice's output that adds no more than text; else None."""
+        """Does for one output what feed and encoding do, where those that are neither first nor last add only text."""
 
     async def __anext__(self) -> T_co:
         if self._outputs.is_finished:

@@ -34,28 +34,32 @@ def json_response(body: msgspec.Struct, headers: dict[str, str] | None = None, *
 
 def event_stream(
     batches: AsyncIterator[Sequence[msgspec.Struct]],
-    outputs: ChoiceOutputs | None,
     headers: dict[str, str],
     keep_alive_s: float,
-    encode: Callable[[AsyncIterator[Sequence[msgspec.Struct]]], AsyncIterator[bytes]] = sse.encode_events,
+    events: sse.ChunkEvents | None = None,
 ) -> Response[Any]:
     """Return server-sent events, one write for each batch, and a comment after keep_alive_s of silence.
 
-    Without outputs the work goes on when the client leaves.
+    The work goes on when the client leaves.
     """
-    return _EventResponse(encode(batches), outputs, headers, keep_alive_s)
+    return _EventResponse((events or sse.ChunkEvents()).stream(batches), None, headers, keep_alive_s)
 
 
-def chunk_stream(
-    batches: Batches[Sequence[msgspec.Struct]], outputs: ChoiceOutputs, headers: dict[str, str], keep_alive_s: float
+def answer_stream(
+    batches: Batches[Sequence[msgspec.Struct]],
+    outputs: ChoiceOutputs,
+    headers: dict[str, str],
+    keep_alive_s: float,
+    events: sse.ChunkEvents | None = None,
 ) -> Response[Any]:
-    """Return what event_stream does, and send what comes alone as soon as it comes."""
-    feed = functools.partial(_event, batches)
-    return _EventResponse(sse.encode_events(batches), outputs, headers, keep_alive_s, feed)
+    """Return what event_stream does, and send what comes alone as soon as it comes; outputs end with the client."""
+    events = events or sse.ChunkEvents()
+    feed = batches.text_event or functools.partial(_encoded, batches, events)
+    return _EventResponse(events.stream(batches), outputs, headers, keep_alive_s, feed)
 
 
-def _event(batches: Batches[Sequence[msgspec.Struct]], output: RequestOutput) -> bytes:
-    return batches.text_event(output) or sse.encode_batch(batches.feed([(0, output)]))
+def _encoded(batches: Batches[Sequence[msgspec.Struct]], events: sse.ChunkEvents, output: RequestOutput) -> bytes:
+    return events.batch(batches.feed([(0, output)]))
 
 
 async def whole(request: Request[Any, Any, Any], outputs: ChoiceOutputs, work: Coroutine[Any, Any, T]) -> T:
@@ -120,10 +124,11 @@ class _EventStream(ASGIResponse):
         """Since when a message waits for the client to read; None: none does."""
         self._has_given_up = self._has_ended = False
         self._writer: DirectWriter | None = None
+        """There is one once the head was sent, if the server offers one."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; outputs are closed whatever happens."""
-        self._writer = offered_writer(scope)
+        self._scope = scope
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -136,33 +141,22 @@ class _EventStream(ASGIResponse):
         with suppress(ClientClosedRequest, SlowReader):
             await _unless(self._watch(send, receive), self._send_events(send))
 
+    @property
+    def _spoken_s(self) -> float:
+        """When something was sent last."""
+        return self._spoke_s if self._writer is None else max(self._spoke_s, self._writer.wrote_s)
+
     async def _send_events(self, send: Send) -> None:
+        self._writer = offered_writer(self._scope)
         if self._outputs is not None and self._feed is not None and self._writer is not None:
-            self._outputs.divert(functools.partial(self._send_at_once, self._writer, self._feed))
+            self._outputs.divert(_SendingAtOnce(self._outputs, self._feed, self._writer).send)
         async for events in self._events:
             if events and self._writer is not None and self._writer.is_open:
-                self._write(self._writer, events)
+                self._writer.write(events)
             elif events:
                 await self._send(send, events)
         self._has_ended = True
         await self._send(send, b"", more_body=False)
-
-    def _send_at_once(self, writer: DirectWriter, feed: Feed, output: RequestOutput) -> bool:
-        """Send what has come while the task waits for it, which it does not notice; return False where it has to."""
-        if not writer.is_open:
-            return False
-        try:
-            events = feed(output)
-            if events:
-                self._write(writer, events)
-        except Exception as error:  # the task's, as all errors of an answer are
-            assert self._outputs is not None
-            self._outputs.fail(error)
-        return True
-
-    def _write(self, writer: DirectWriter, events: bytes) -> None:
-        writer.write(events)
-        self._spoke_s = asyncio.get_running_loop().time()
 
     async def _watch(self, send: Send, receive: Receive) -> None:
         """Break every silence until the client has left; give up the answer of one that does not read.
@@ -173,7 +167,7 @@ class _EventStream(ASGIResponse):
         loop = asyncio.get_running_loop()
         while True:
             is_stuck = self._stuck_since_s is not None
-            until_s = self._spoke_s + self._keep_alive_s if self._stuck_since_s is None else self._stuck_since_s
+            until_s = self._spoken_s + self._keep_alive_s if self._stuck_since_s is None else self._stuck_since_s
             try:
                 async with asyncio.timeout_at(until_s + (SLOW_READER_S if is_stuck else 0.0)):
                     await _disconnected(receive)
@@ -182,7 +176,7 @@ class _EventStream(ASGIResponse):
                 pass
             if is_stuck and self._stuck_since_s is not None and loop.time() - self._stuck_since_s >= SLOW_READER_S:
                 self._give_up()
-            elif self._stuck_since_s is None and loop.time() - self._spoke_s >= self._keep_alive_s:
+            elif self._stuck_since_s is None and loop.time() - self._spoken_s >= self._keep_alive_s:
                 try:
                     await asyncio.wait_for(self._ping(send), SLOW_READER_S)
                 except TimeoutError:
@@ -206,6 +200,28 @@ class _EventStream(ASGIResponse):
         await send({"type": "http.response.body", "body": body, "more_body": more_body})
         self._stuck_since_s = None
         self._spoke_s = loop.time()
+
+
+class _SendingAtOnce:
+    """Sends what has come while the task of an answer waits for it, which it does not notice."""
+
+    __slots__ = ("_feed", "_outputs", "_writer")
+
+    def __init__(self, outputs: ChoiceOutputs, feed: Feed, writer: DirectWriter) -> None:
+        self._outputs, self._feed, self._writer = outputs, feed, writer
+
+    def send(self, output: RequestOutput) -> bool:
+        """Send an output; return False where the task has to."""
+        writer = self._writer
+        if not writer.is_open:
+            return False
+        try:
+            events = self._feed(output)
+            if events:
+                writer.write(events)
+        except Exception as error:  # the task's, as all errors of an answer are
+            self._outputs.fail(error)
+        return True
 
 
 async def _unless(left: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:

@@ -74,7 +74,8 @@ class Outputs(Protocol):
     """What comes of one request."""
 
     tap: Callable[[RequestOutput], bool] | None
-    """Is offered every output before ready is set for it; returns False where it is to be taken as any other."""
+    """Is offered every output but the last before ready is set for it; returns False where it is to be taken as any
+    other. May be set while there is nothing to take."""
 
     def take(self) -> RequestOutput | None:
         """Return what has come since the last time as one output, None if nothing has; errors are raised."""

@@ -332,7 +332,7 @@ class FakeOutputs:
             self._play_on()
 
     def _is_tapped(self, output: RequestOutput) -> bool:
-        return self._has_tap and self.tap is not None and self.tap(output)
+        return self._has_tap and self.tap is not None and not output.is_finished and self.tap(output)
 
 
 def _step(token_ids: Sequence[int], proposer: str | None) -> DecodeStep:

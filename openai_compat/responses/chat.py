@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from typing import Any
 
@@ -12,6 +13,7 @@ from openai_compat import sse
 from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
 from openai_compat.reasoning import Reasoning
 from openai_compat.responses.answer import Answer
+from openai_compat.responses.chunks import answer_chunks
 from openai_compat.responses.logprobs import chat_logprobs, shown_logprobs
 from openai_compat.responses.reader import AnswerReader
 from openai_compat.responses.trace import traced_steps
@@ -52,31 +54,12 @@ async def chat_completion(answer: Answer, outputs: ChoiceOutputs) -> ChatComplet
 def chat_chunks(answer: Answer, outputs: ChoiceOutputs) -> Batches[list[ChatCompletionChunk]]:
     """Return the answer in pieces, those that came together in one list; the last piece has the numbers."""
     choices = [_Choice(answer, index) for index in range(outputs.num_choices)]
-    identity, usage = _identity(answer), None if answer.includes_usage else UNSET
 
-    def feed(taken: Taken) -> list[ChatCompletionChunk]:
-        deltas: list[ChatChunkChoice] = []
-        for index, output in taken:
-            answer.tally.add(index, output)
-            deltas += choices[index].deltas(output)
-        chunks = [ChatCompletionChunk(**identity, choices=[delta], usage=usage) for delta in deltas]
-        if outputs.is_finished:
-            if answer.includes_usage:
-                total = answer.tally.usage(outputs.num_choices)
-                chunks.append(ChatCompletionChunk(**identity, choices=[], usage=total))
-            chunks[-1].helix = answer.tally.report()
-        return chunks
+    def pieces(taken: Taken) -> list[ChatChunkChoice]:
+        return [delta for index, output in taken for delta in choices[index].deltas(output)]
 
-    choice = ChatChunkChoice(index=0, delta=Delta(content=sse.TEXT))
-    text_event = sse.TextEvent(ChatCompletionChunk(**identity, choices=[choice], usage=usage))
-
-    def event(output: RequestOutput) -> bytes | None:
-        if not choices[0].adds_text(output):
-            return None
-        answer.tally.add(0, output)
-        return text_event(output.text)
-
-    return Batches(outputs, feed, event)
+    text = ChatChunkChoice(index=0, delta=Delta(content=sse.TEXT)) if choices[0].adds_text else None
+    return answer_chunks(answer, outputs, functools.partial(ChatCompletionChunk, **_identity(answer)), pieces, text)
 
 
 def _identity(answer: Answer) -> dict[str, Any]:
@@ -145,10 +128,11 @@ class _Choice:
             speculation_trace=self._steps if self._answer.params.reports_steps else UNSET,
         )
 
-    def adds_text(self, output: RequestOutput) -> bool:
-        """Whether an output that is not the last adds one delta of content to a stream and nothing else."""
-        is_bare = output.logprobs is None and not output.steps and bool(output.text)
-        return is_bare and self._has_role and self._reader.is_plain
+    @property
+    def adds_text(self) -> bool:
+        """Whether an output that is neither the first nor the last adds a delta of content and nothing else."""
+        params = self._answer.params
+        return self._reader.is_plain and params.logprobs is None and not params.reports_steps
 
     def deltas(self, output: RequestOutput) -> list[ChatChunkChoice]:
         """Return what one output adds to a stream: role at first, then content and calls, finish_reason at last."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from helix import FinishReason, RequestOutput, TokenLogprob
@@ -14,6 +14,7 @@ from openai_compat import sse
 from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
 from openai_compat.echo import Echo
 from openai_compat.responses.answer import Answer
+from openai_compat.responses.chunks import answer_chunks
 from openai_compat.responses.logprobs import LOWEST_LOGPROB, CompletionLogprobsBuilder, shown_logprobs
 from openai_compat.schemas.completions import Completion, CompletionChoice, CompletionLogprobs, CompletionRequest
 
@@ -45,31 +46,13 @@ def completion_chunks(
 ) -> Batches[list[Completion]]:
     """Return the answer in pieces, those that came together in one list; the last piece has the numbers."""
     choices = _choices(answer, outputs, request, echoes)
-    identity, usage = _identity(answer), None if answer.includes_usage else UNSET
 
-    def feed(taken: Taken) -> list[Completion]:
-        pieces: list[CompletionChoice] = []
-        for index, output in taken:
-            answer.tally.add(index, output)
-            pieces += choices[index].pieces(output)
-        pieces += [piece for choice in choices for piece in choice.held_pieces()]
-        chunks = [Completion(**identity, choices=[piece], usage=usage) for piece in pieces]
-        if outputs.is_finished:
-            if answer.includes_usage:
-                chunks.append(Completion(**identity, choices=[], usage=answer.tally.usage(outputs.num_choices)))
-            chunks[-1].helix = answer.tally.report()
-        return chunks
+    def pieces(taken: Taken) -> list[CompletionChoice]:
+        shown = [piece for index, output in taken for piece in choices[index].pieces(output)]
+        return shown + [piece for choice in choices for piece in choice.held_pieces()]
 
-    piece = CompletionChoice(index=0, text=sse.TEXT)
-    text_event = sse.TextEvent(Completion(**identity, choices=[piece], usage=usage))
-
-    def event(output: RequestOutput) -> bytes | None:
-        if not choices[0].adds_text(output):
-            return None
-        answer.tally.add(0, output)
-        return text_event(output.text)
-
-    return Batches(outputs, feed, event)
+    text = CompletionChoice(index=0, text=sse.TEXT) if choices[0].adds_text else None
+    return answer_chunks(answer, outputs, functools.partial(Completion, **_identity(answer)), pieces, text)
 
 
 def _identity(answer: Answer) -> dict[str, Any]:
@@ -161,9 +144,10 @@ class _Choice:
         self._held.append(output)
         return self.held_pieces()
 
-    def adds_text(self, output: RequestOutput) -> bool:
+    @property
+    def adds_text(self) -> bool:
         """Whether an output that is not the last adds its text to a stream and nothing else."""
-        return bool(output.text) and self._echoed is None and not self._wants_logprobs
+        return self._echoed is None and not self._wants_logprobs
 
     def held_pieces(self) -> list[CompletionChoice]:
         """Return what can be shown of what has come."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from helix import EngineInfo, FinishReason, RequestOutput
-from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
 from openai_compat.engine import ChatTokenizer
 from openai_compat.responses.answer import Answer
 from openai_compat.responses.tally import Tally
@@ -40,12 +40,15 @@ async def generation_batch(
     )
 
 
-async def generation_events(answer: Answer, outputs: ChoiceOutputs) -> AsyncIterator[list[GenerationEvent]]:
-    """Yield an event for each output of one prompt's answer; the last one has the numbers."""
-    while not outputs.is_finished:
-        ((index, output),) = await outputs.take()
-        answer.tally.add(index, output)
-        yield [_event(output, answer)]
+def generation_events(answer: Answer, outputs: ChoiceOutputs) -> Batches[list[GenerationEvent]]:
+    """Return an event for each output of one prompt's answer; the last one has the numbers."""
+
+    def feed(taken: Taken) -> list[GenerationEvent]:
+        for index, output in taken:
+            answer.tally.add(index, output)
+        return [_event(output, answer) for _, output in taken]
+
+    return Batches(outputs, feed)
 
 
 class _Text:

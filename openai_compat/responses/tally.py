@@ -24,7 +24,7 @@ class Tally:
     method: str
     adaptive: bool
     acceptance: str
-    _completion_tokens: int = 0
+    completion_tokens: int = 0
     _reasoning_tokens: int = 0
     _metrics: dict[int, RequestMetrics] = field(default_factory=dict)
 
@@ -43,7 +43,7 @@ class Tally:
 
     def add(self, index: int, output: RequestOutput) -> None:
         """Count an output of a choice."""
-        self._completion_tokens += len(output.token_ids)
+        self.completion_tokens += len(output.token_ids)
         self._metrics[index] = output.metrics
 
     def add_reasoning(self, num_tokens: int) -> None:
@@ -57,8 +57,8 @@ class Tally:
         prompt_tokens = sum(self.prompt_lens)
         return Usage(
             prompt_tokens=prompt_tokens,
-            completion_tokens=self._completion_tokens,
-            total_tokens=prompt_tokens + self._completion_tokens,
+            completion_tokens=self.completion_tokens,
+            total_tokens=prompt_tokens + self.completion_tokens,
             prompt_tokens_details=PromptTokensDetails(
                 cached_tokens=sum(metrics.num_cached_tokens for metrics in first_choices if metrics is not None)
             ),
@@ -107,7 +107,7 @@ class Tally:
         scheduled_s = min((one.scheduled_s for one in metrics if one.scheduled_s is not None), default=None)
         first_s = min((one.first_token_s for one in metrics if one.first_token_s is not None), default=None)
         last_s = max((one.last_token_s for one in metrics if one.last_token_s is not None), default=None)
-        decoded = self._completion_tokens - 1
+        decoded = self.completion_tokens - 1
         elapsed_s = 0.0 if first_s is None or last_s is None else last_s - first_s
         gaps = sorted(gap for one in metrics for gap in one.inter_token_s)
         return Timings(

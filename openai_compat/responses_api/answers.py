@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from msgspec import structs
 
-from helix import RequestOutput
-from openai_compat.choice_outputs import ChoiceOutputs
+from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
 from openai_compat.errors import to_api_error
 from openai_compat.responses.answer import Answer
 from openai_compat.responses_api.response_object import ended, failed
@@ -41,38 +39,70 @@ async def whole_response(
     return response
 
 
-async def response_events(
+def response_events(
     response: ResponseObject, answer: Answer, outputs: ChoiceOutputs, keep: Keep
-) -> AsyncIterator[list[ResponseEvent]]:
-    """Yield all events of a response, those that came together in one list; an error is the last event."""
-    numbers = itertools.count()
-    async for events in _events(response, answer, outputs, keep):
+) -> Batches[list[ResponseEvent]]:
+    """Return all events of a response, those that came together in one list; an error is the last event."""
+    told = _Told(answer)
+    return _Events(outputs, told.feed, _events(response, answer, outputs, keep, told))
+
+
+class _Events(Batches[list[ResponseEvent]]):
+    """What outputs add, between what is said before and behind them."""
+
+    def __init__(
+        self,
+        outputs: ChoiceOutputs,
+        feed: Callable[[Taken], list[ResponseEvent]],
+        events: AsyncIterator[list[ResponseEvent]],
+    ) -> None:
+        super().__init__(outputs, feed)
+        self._events = events
+
+    async def __anext__(self) -> list[ResponseEvent]:
+        return await anext(self._events)
+
+
+class _Told:
+    """What a client was told of a response."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.writer = ItemWriter(answer)
+        self._number = 0
+
+    def feed(self, taken: Taken) -> list[ResponseEvent]:
+        """Return what outputs add."""
+        return self.numbered([event for _, output in taken for event in self.writer.feed(output)])
+
+    def numbered(self, events: list[ResponseEvent]) -> list[ResponseEvent]:
+        """Give events their places in the stream."""
         for event in events:
-            event.sequence_number = next(numbers)
-        yield events
+            event.sequence_number, self._number = self._number, self._number + 1
+        return events
 
 
 async def _events(
-    response: ResponseObject, answer: Answer, outputs: ChoiceOutputs, keep: Keep
+    response: ResponseObject, answer: Answer, outputs: ChoiceOutputs, keep: Keep, told: _Told
 ) -> AsyncIterator[list[ResponseEvent]]:
-    writer = ItemWriter(answer)
+    writer = told.writer
     try:
         with outputs:
             created = ResponseCreated(response=response)
-            taken: list[tuple[int, RequestOutput]] = []
             if response.status == "queued":
-                yield [created, ResponseQueued(response=response)]
+                yield told.numbered([created, ResponseQueued(response=response)])
                 taken = await outputs.take()
                 response = structs.replace(response, status="in_progress")
-                yield [ResponseInProgress(response=response)]
+                yield told.numbered([ResponseInProgress(response=response)])
+                yield told.feed(taken)
             else:
-                yield [created, ResponseInProgress(response=response)]
-            yield [event for _, output in taken for event in writer.feed(output)]
+                yield told.numbered([created, ResponseInProgress(response=response)])
             while not outputs.is_finished:
-                yield [event for _, output in await outputs.take() for event in writer.feed(output)]
+                yield told.feed(await outputs.take())
         response = ended(response, answer, writer.items, is_cut=writer.is_cut)
         await keep(response)
     except Exception as error:
-        yield [ResponseFailed(response=failed(response, answer, writer.items, to_api_error(error)))]
+        failure = ResponseFailed(response=failed(response, answer, writer.items, to_api_error(error)))
+        yield told.numbered([failure])
     else:
-        yield [ResponseIncomplete(response=response) if writer.is_cut else ResponseCompleted(response=response)]
+        ending = ResponseIncomplete(response=response) if writer.is_cut else ResponseCompleted(response=response)
+        yield told.numbered([ending])

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.delivery import chunk_stream, json_response, whole
+from openai_compat.delivery import answer_stream, json_response, whole
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.prompts import encode_prediction, render_prompt
 from openai_compat.responses.chat import chat_chunks, chat_completion
@@ -54,5 +54,5 @@ class ChatController(Controller):
             caller = service.caller(request, body.cache_salt, streams=bool(body.stream))
             outputs = ChoiceOutputs(engine, prompts, params, answer.id, caller)
         if body.stream:
-            return chunk_stream(chat_chunks(answer, outputs), outputs, headers, service.config.keep_alive_s)
+            return answer_stream(chat_chunks(answer, outputs), outputs, headers, service.config.keep_alive_s)
         return json_response(await whole(request, outputs, chat_completion(answer, outputs)), headers)

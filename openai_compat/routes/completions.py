@@ -10,7 +10,7 @@ from litestar.status_codes import HTTP_200_OK
 
 from openai_compat.body import read_body
 from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.delivery import chunk_stream, json_response, whole
+from openai_compat.delivery import answer_stream, json_response, whole
 from openai_compat.echo import echoed_prompts
 from openai_compat.fill_in_the_middle import encode_infilling, markers_of
 from openai_compat.params import named_as_sent, to_sampling_params
@@ -52,5 +52,5 @@ class CompletionsController(Controller):
         echoes = await asyncio.to_thread(echoed_prompts, body, prompts, engine.tokenizer) if body.echo else []
         if body.stream:
             chunks = completion_chunks(answer, outputs, body, echoes)
-            return chunk_stream(chunks, outputs, headers, service.config.keep_alive_s)
+            return answer_stream(chunks, outputs, headers, service.config.keep_alive_s)
         return json_response(await whole(request, outputs, completion(answer, outputs, body, echoes)), headers)

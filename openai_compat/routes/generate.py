@@ -14,7 +14,7 @@ from openai_compat import sse
 from openai_compat.auth import COMPUTES
 from openai_compat.body import read_body, read_query, unread_parameters
 from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.delivery import event_stream, json_response, whole
+from openai_compat.delivery import answer_stream, json_response, whole
 from openai_compat.generate import encode_each, encode_prediction, named, of_query, to_completion, with_room
 from openai_compat.params import named_as_sent, to_sampling_params
 from openai_compat.responses.answer import Answer
@@ -69,7 +69,7 @@ async def _stream(
 ) -> Response[Any]:
     _, answer, outputs = await _submit(request, service, body, [body.prompt], "prompt", streams=True)
     events, keep_alive_s = generation_events(answer, outputs), service.config.keep_alive_s
-    return event_stream(events, outputs, headers, keep_alive_s, sse.encode_numbered_events)
+    return answer_stream(events, outputs, headers, keep_alive_s, sse.NumberedEvents())
 
 
 async def _submit(

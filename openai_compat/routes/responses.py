@@ -12,7 +12,7 @@ from openai_compat import sse
 from openai_compat.auth import cache_salt
 from openai_compat.body import read_body, read_query
 from openai_compat.choice_outputs import ChoiceOutputs
-from openai_compat.delivery import event_stream, json_response, whole
+from openai_compat.delivery import answer_stream, event_stream, json_response, whole
 from openai_compat.engine import Engine
 from openai_compat.errors import InvalidParameter
 from openai_compat.params import named_as_sent, to_sampling_params
@@ -76,11 +76,11 @@ class ResponsesController(Controller):
             made = BackgroundResponse(response, items, response_events(response, answer, outputs, keep), keep)
             service.background.add(own.owner, made)
             if body.stream:
-                return event_stream(made.follow(-1), None, headers, keep_alive_s, sse.encode_named_events)
+                return event_stream(made.follow(-1), headers, keep_alive_s, sse.NamedEvents())
             return json_response(made.response, headers)
         if body.stream:
             events = response_events(response, answer, outputs, keep)
-            return event_stream(events, outputs, headers, keep_alive_s, sse.encode_named_events)
+            return answer_stream(events, outputs, headers, keep_alive_s, sse.NamedEvents())
         return json_response(await whole(request, outputs, whole_response(response, answer, outputs, keep)), headers)
 
     @post("/input_tokens", status_code=HTTP_200_OK)
@@ -106,7 +106,7 @@ class ResponsesController(Controller):
         if query.stream:
             after = -1 if query.starting_after is None else query.starting_after
             events = await own.events(response_id, after)
-            return event_stream(events, None, {}, service.config.keep_alive_s, sse.encode_named_events)
+            return event_stream(events, {}, service.config.keep_alive_s, sse.NamedEvents())
         if query.starting_after is not None:
             raise InvalidParameter("starting_after", "starting_after says where a stream goes on: it needs stream.")
         return json_response((await own.turn(response_id)).response)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -126,20 +127,37 @@ def test_a_tap_is_offered_each_output_and_passes_none_that_waits() -> None:
         ready = asyncio.Event()
         one = stream(ready=ready)
         tapped: list[int] = []
-        one.tap = lambda output: output.token_ids != (2,) and not tapped.append(output.token_ids[0])  # type: ignore[func-returns-value]
+
+        def tap(output: RequestOutput) -> bool:
+            tapped.extend(output.token_ids)
+            return output.token_ids != (2,)
+
+        one.tap = tap
         one.push(output(1))
         assert not ready.is_set()
         assert one.take() is None
         one.push(output(2))
         push_all([(one, output(3))])
-        assert tapped == [1]
+        assert tapped == [1, 2]
         assert ready.is_set()
         taken = one.take()
         assert taken is not None
         assert taken.token_ids == (2, 3)
+        one.tap = tap
         one.push(output(4))
-        one.close()
-        one.push(output(5))
-        assert tapped == [1, 4]
+        one.push(output(5, is_last=True))
+        assert tapped == [1, 2, 4]
+        taken = one.take()
+        assert taken is not None
+        assert taken.is_finished
 
     asyncio.run(read())
+
+
+@pytest.mark.parametrize("end", [OutputStream.close, lambda one: one.fail(EngineDeadError("gone"))])
+def test_a_tap_is_offered_nothing_behind_the_end(end: Callable[[OutputStream], None]) -> None:
+    ended, tapped = stream(), [output(1)]
+    ended.tap = lambda output: not tapped.append(output)  # type: ignore[func-returns-value]
+    end(ended)
+    ended.push(output(2))
+    assert len(tapped) == 1

@@ -15,7 +15,7 @@ import pytest
 from helix import SamplingParams
 from openai_compat import sse
 from openai_compat.choice_outputs import Batches, ChoiceOutputs, Taken
-from openai_compat.delivery import chunk_stream, event_stream
+from openai_compat.delivery import answer_stream, event_stream
 from openai_compat.schemas.responses import DeletedResponse as Event
 from tests.fakes import FakeEngine
 from tests.servers import Server
@@ -149,7 +149,7 @@ async def sent_bodies(batches: AsyncIterator[list[Event]], keep_alive_s: float) 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    response = event_stream(batches, None, {}, keep_alive_s).to_asgi_response(None, None)  # type: ignore[arg-type]
+    response = event_stream(batches, {}, keep_alive_s).to_asgi_response(None, None)  # type: ignore[arg-type]
     await response({}, receive, send)  # type: ignore[arg-type]
     assert [message["more_body"] for message in sent[1:]] == [True] * (len(sent) - 2) + [False]
     return [message["body"] for message in sent[1:]]
@@ -191,10 +191,7 @@ def test_a_stream_that_cannot_be_sent_ends_its_request() -> None:
         engine.start()
         outputs = ChoiceOutputs(engine, [[97]], [SamplingParams()], "a")
 
-        async def batches() -> AsyncIterator[list[Event]]:
-            yield []
-
-        response = event_stream(batches(), outputs, {}, 60).to_asgi_response(None, None)  # type: ignore[arg-type]
+        response = answer_stream(Batches(outputs, texts), outputs, {}, 60).to_asgi_response(None, None)  # type: ignore[arg-type]
         with pytest.raises(OSError, match="gone"):
             await response({}, receive, fail)  # type: ignore[arg-type]
         return engine.aborted
@@ -209,6 +206,7 @@ class Wire:
         self._open_for = open_for
         self.bodies: list[bytes] = []
         self.num_written = 0
+        self.wrote_s = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -234,8 +232,8 @@ def answered(wire: Wire, engine: FakeEngine, feed: Callable[[Taken], list[Event]
     async def run() -> None:
         engine.start()
         outputs = ChoiceOutputs(engine, [[97]], [SamplingParams()], "a")
-        response = chunk_stream(Batches(outputs, feed), outputs, {}, 60).to_asgi_response(None, None)  # type: ignore[arg-type]
-        await response({"extensions": {"helix.write": wire}}, wire.receive, wire.send)  # type: ignore[arg-type]
+        response = answer_stream(Batches(outputs, feed), outputs, {}, 60).to_asgi_response(None, None)  # type: ignore[arg-type]
+        await response({"extensions": {"helix.write": lambda: wire}}, wire.receive, wire.send)  # type: ignore[arg-type]
 
     asyncio.run(run())
     return b"".join(wire.bodies)
@@ -274,9 +272,10 @@ def test_an_error_in_what_is_written_at_once_is_the_streams_last_event() -> None
 
 
 def events_of(text: str) -> list[str]:
-    """Return the events of a stream without what differs from time to time."""
+    """Return the events of a stream, choice by choice, without what differs from time to time."""
     events = [json.loads(line.removeprefix("data: ")) for line in text.split("\n") if line.startswith("data: {")]
     assert events
+    events.sort(key=lambda event: [choice["index"] for choice in event["choices"]])
     return [
         json.dumps({name: event[name] for name in event if name not in ("id", "created", "helix")}) for event in events
     ]
@@ -321,3 +320,55 @@ def test_a_completion_streams_the_same_events_whether_or_not_they_are_written_at
     server.engine.has_tap = False
     assert tapped.status_code == 200, tapped.text
     assert events_of(tapped.text) == events_of(server.complete(stream=True, **fields).text)
+
+
+def named_events(text: str) -> list[dict[str, Any]]:
+    """Return the events of a response without what differs from time to time."""
+    events = [json.loads(line.removeprefix("data: ")) for line in text.split("\n") if line.startswith("data: {")]
+    return [event | dict.fromkeys(("response", "item", "item_id")) for event in events]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"include": ["message.output_text.logprobs"], "top_logprobs": 1},
+        {"tools": [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}]},
+    ],
+    ids=["plain", "logprobs", "tools"],
+)
+def test_a_response_streams_the_same_events_whether_or_not_they_are_written_at_once(
+    server: Server[FakeEngine], fields: dict[str, Any]
+) -> None:
+    server.engine.reply = lambda prompt, params: 'one "two"\n\u2028 <três> \\ 4567 eight'
+    server.engine.step_s = 0.001
+    asked = {"model": "model-1", "input": "hi", "stream": True, **fields}
+    tapped = server.http.post("/v1/responses", json=asked)
+    server.engine.has_tap = False
+    assert tapped.status_code == 200, tapped.text
+    assert len(events := named_events(tapped.text)) > 10
+    assert events == named_events(server.http.post("/v1/responses", json=asked).text)
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+
+
+def test_helixs_own_stream_has_the_same_events_whether_or_not_they_are_written_at_once(
+    server: Server[FakeEngine],
+) -> None:
+    server.engine.step_s = 0.001
+    asked = {"prompt": "hi", "speculation_trace": True}
+    tapped = server.http.post("/generate/stream", json=asked)
+    server.engine.has_tap = False
+    asked_again = server.http.post("/generate/stream", json=asked)
+    first, second = (events_of_own(one.text) for one in (tapped, asked_again))
+    assert first == second
+    assert len(first) > 4
+
+
+def events_of_own(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return numbers and events, without what differs from time to time."""
+    read = []
+    for block in text.removesuffix("\n\n").split("\n\n"):
+        number, _, data = block.partition("\ndata: ")
+        event = json.loads(data)
+        read.append((number, {name: event[name] for name in event if name not in ("helix", "metrics")}))
+    return read

@@ -18,6 +18,10 @@ from openai_compat.direct_write import offer_writer, offered_writer
 class Transport:
     def __init__(self) -> None:
         self.written = b""
+        self.closes = False
+
+    def is_closing(self) -> bool:
+        return self.closes
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -69,25 +73,37 @@ def test_a_piece_is_what_send_makes_of_it() -> None:
     asyncio.run(test())
 
 
-@pytest.mark.parametrize("state", ["before the head", "no room", "left", "over", "measured", "HEAD", "gone"])
-def test_where_send_has_more_to_do_the_writer_is_not_open(state: str) -> None:
+def test_a_writer_is_open_as_long_as_there_is_a_reader_with_room() -> None:
+    async def test() -> None:
+        answer, transport = cycle()
+        offer_writer(answer.scope, answer)  # type: ignore[arg-type]
+        await begin(answer)
+        writer = offered_writer(answer.scope)
+        assert writer is not None
+        assert writer.is_open
+        answer.flow.pause_writing()
+        assert not writer.is_open
+        answer.flow.resume_writing()
+        assert writer.is_open
+        transport.closes = True
+        assert not writer.is_open
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("state", ["before the head", "over", "measured", "HEAD", "gone"])
+def test_where_send_has_more_to_do_there_is_no_writer(state: str) -> None:
     async def test() -> None:
         answer, _ = cycle("HEAD" if state == "HEAD" else "POST")
         scope: dict[str, Any] = {}
         offer_writer(scope, answer)
         if state != "before the head":
             await begin(answer, *([(b"content-length", b"1")] if state == "measured" else []))
-        if state == "no room":
-            answer.flow.pause_writing()
-        elif state == "left":
-            answer.disconnected = True
-        elif state == "over":
+        if state == "over":
             await go_on(answer, b"", more_body=False)
         elif state == "gone":
             del answer
-        writer = offered_writer(scope)
-        assert writer is not None
-        assert not writer.is_open
+        assert offered_writer(scope) is None
 
     asyncio.run(test())
 
