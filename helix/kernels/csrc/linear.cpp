@@ -5,6 +5,7 @@
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,9 @@ using torch::stable::Tensor;
 
 constexpr int64_t kSkinnyRows = 32;
 constexpr int64_t kWidePanel = 8;  // blocks
+// Rows a whole number of pages apart meet in the same few sets of the first-level cache; so much more keeps them out of
+// one another's way. Numbers of 4 bytes.
+constexpr int64_t kPage = 1024, kPadding = kPage / 2 + 16;
 constexpr int64_t kMinWork = 1 << 17;  // multiplications worth a thread
 
 // Blocks that pass through all chunks of k together. Few rows: as few as a tile takes, so that memory is read in long
@@ -27,13 +31,24 @@ int64_t panel_size(int64_t num_rows) {
   return num_rows <= kSkinnyRows ? 1 : kWidePanel;
 }
 
+// A copy of x with rows kPadding further apart, if that is worth it.
+std::unique_ptr<float[]> padded(const float* x, int64_t num_rows, int64_t num_k) {
+  if (num_rows <= 2 || num_rows > kSkinnyRows || num_k % kPage) return nullptr;
+  auto to = std::make_unique_for_overwrite<float[]>(num_rows * (num_k + kPadding));
+  for (int64_t row = 0; row < num_rows; ++row) std::copy_n(x + row * num_k, num_k, &to[row * (num_k + kPadding)]);
+  return to;
+}
+
 template <class W>
 void run(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products) {
+  const std::unique_ptr<float[]> copy = padded(x, num_rows, num_k);
+  const float* rows = copy ? copy.get() : x;
+  const int64_t x_stride = copy ? num_k + kPadding : num_k;
   std::vector<helix::Problem<W>> problems;
   std::vector<int64_t> num_blocks;
   for (const Product& product : products) {
     const auto* numbers = static_cast<const typename W::Number*>(product.packed.const_data_ptr());
-    problems.push_back({x, numbers, product.bias, product.y, num_rows, num_k, product.num_outputs});
+    problems.push_back({rows, numbers, product.bias, product.y, num_rows, num_k, product.num_outputs, x_stride});
     num_blocks.push_back(product.packed.size(0));
   }
   const int64_t panel = panel_size(num_rows);

@@ -28,7 +28,10 @@ constexpr int kPrefetchFar = 128;
 #if defined(__AVX512F__)
 constexpr int kMaxRows = 12;
 constexpr int blocks_per_tile(int rows) { return rows <= 6 ? 4 : 2; }
-#elif defined(__AVX2__) || defined(__aarch64__)
+#elif defined(__AVX2__)
+constexpr int kMaxRows = 6;
+constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+#elif defined(__aarch64__)
 constexpr int kMaxRows = 6;
 constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
 #else
@@ -47,6 +50,18 @@ HELIX_INLINE void stay_in_register([[maybe_unused]] Vec& sum) {
   asm volatile("" : "+x"(sum));
 #elif defined(__aarch64__)
   asm volatile("" : "+w"(sum));
+#endif
+}
+
+// sum += x * w, fused. With 16 registers the compiler's own choice, which may write over x or w, leads to copies and
+// spills; this writes over the sum.
+template <bool IsTight>
+HELIX_INLINE void multiply_add(Vec& sum, Vec x, Vec w) {
+#if defined(__FMA__) && !defined(__AVX512F__)
+  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
+#else
+  sum += x * w;
+  if constexpr (IsTight) stay_in_register(sum);
 #endif
 }
 
@@ -109,6 +124,7 @@ HELIX_INLINE void prefetch_ahead(const typename W::Number* pair) {
 template <class W, int Rows, int Blocks>
 void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w, int64_t block_stride, int64_t num_k,
                    float* y, int64_t y_stride) {
+  constexpr bool kTight = is_tight(Rows, Blocks);
   Vec sums[Rows][Blocks][kVectors] = {};
   const int64_t num_pairs = num_k / 2;
   // Blocks whose weights are held at the same time, so that a broadcast serves all of them.
@@ -118,7 +134,7 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
     for (int begin = 0; begin < Blocks; begin += kHeld) {
       const typename W::Number* from = w + begin * block_stride + pair * kPair;
       // Without this the compiler keeps the broadcasts of one block for the next and spills sums.
-      if constexpr (is_tight(Rows, Blocks) && kHeld < Blocks) asm volatile("" : "+r"(x));
+      if constexpr (kTight && kHeld < Blocks) asm volatile("" : "+r"(x));
       Vec first[kHeld][kVectors], second[kHeld][kVectors];
 #pragma GCC unroll 16
       for (int b = 0; b < kHeld; ++b) {
@@ -131,15 +147,11 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
 #pragma GCC unroll 16
         for (int b = 0; b < kHeld; ++b) {
 #pragma GCC unroll 16
-          for (int v = 0; v < kVectors; ++v) {
-            Vec& sum = sums[r][begin + b][v];
-            sum += value * first[b][v];
-            if constexpr (is_tight(Rows, Blocks)) stay_in_register(sum);
-          }
+          for (int v = 0; v < kVectors; ++v) multiply_add<kTight>(sums[r][begin + b][v], value, first[b][v]);
         }
       }
       // Without this the compiler keeps the loaded words beside `first` and runs out of registers.
-      if constexpr (is_tight(Rows, Blocks)) asm volatile("" : "+r"(from));
+      if constexpr (kTight) asm volatile("" : "+r"(from));
 #pragma GCC unroll 16
       for (int b = 0; b < kHeld; ++b) W::load_second(from + b * block_stride, second[b]);
 #pragma GCC unroll 16
@@ -148,11 +160,7 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
 #pragma GCC unroll 16
         for (int b = 0; b < kHeld; ++b) {
 #pragma GCC unroll 16
-          for (int v = 0; v < kVectors; ++v) {
-            Vec& sum = sums[r][begin + b][v];
-            sum += value * second[b][v];
-            if constexpr (is_tight(Rows, Blocks)) stay_in_register(sum);
-          }
+          for (int v = 0; v < kVectors; ++v) multiply_add<kTight>(sums[r][begin + b][v], value, second[b][v]);
         }
       }
     }
@@ -186,11 +194,11 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
 
 template <class W>
 struct Problem {
-  const float* x;  // [num_rows, num_k]
+  const float* x;  // [num_rows, num_k], rows x_stride apart
   const typename W::Number* w;  // packed
   const float* bias;  // [num_outputs] or null
   float* y;  // [num_rows, num_outputs]
-  int64_t num_rows, num_k, num_outputs;
+  int64_t num_rows, num_k, num_outputs, x_stride;
 
   int64_t block_stride() const { return (num_k + 1) / 2 * kPair; }
 
@@ -198,22 +206,22 @@ struct Problem {
   template <int Rows>
   void multiply_rows(int64_t row, int64_t begin, int64_t end, int64_t k, int64_t k_len) const {
     constexpr int kBlocks = blocks_per_tile(Rows);
-    const float* from = x + row * num_k + k;
+    const float* from = x + row * x_stride + k;
     const typename W::Number* weights = w + k / 2 * kPair;
     int64_t block = begin;
     const int64_t num_whole = num_outputs / kBlock;
     for (; block + kBlocks <= std::min(end, num_whole); block += kBlocks)
-      multiply_tile<W, Rows, kBlocks>(from, num_k, weights + block * block_stride(), block_stride(), k_len,
+      multiply_tile<W, Rows, kBlocks>(from, x_stride, weights + block * block_stride(), block_stride(), k_len,
                                       y + row * num_outputs + block * kBlock, num_outputs);
     for (; block < std::min(end, num_whole); ++block)
-      multiply_tile<W, Rows, 1>(from, num_k, weights + block * block_stride(), block_stride(), k_len,
+      multiply_tile<W, Rows, 1>(from, x_stride, weights + block * block_stride(), block_stride(), k_len,
                                 y + row * num_outputs + block * kBlock, num_outputs);
     if (block < end) {
       const int64_t num_valid = num_outputs - block * kBlock;
       float edge[Rows * kBlock] = {};
       float* to = y + row * num_outputs + block * kBlock;
       for (int r = 0; r < Rows; ++r) std::copy_n(to + r * num_outputs, num_valid, edge + r * kBlock);
-      multiply_tile<W, Rows, 1>(from, num_k, weights + block * block_stride(), block_stride(), k_len, edge, kBlock);
+      multiply_tile<W, Rows, 1>(from, x_stride, weights + block * block_stride(), block_stride(), k_len, edge, kBlock);
       for (int r = 0; r < Rows; ++r) std::copy_n(edge + r * kBlock, num_valid, to + r * num_outputs);
     }
   }

@@ -71,7 +71,9 @@ def test_agrees_with_float64(
 
 
 @pytest.mark.parametrize("dtype", WEIGHT_DTYPES)
-@pytest.mark.parametrize(("out_features", "in_features"), [(83, 1037), (64, 512), (16, 2), (1, 1), (400, 384)])
+@pytest.mark.parametrize(
+    ("out_features", "in_features"), [(83, 1037), (64, 512), (16, 2), (1, 1), (400, 384), (33, 2048)]
+)
 def test_rows_are_bitwise_independent(
     kernel: LinearKernel, dtype: torch.dtype, out_features: int, in_features: int
 ) -> None:
