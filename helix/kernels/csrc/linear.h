@@ -54,15 +54,17 @@ HELIX_INLINE void stay_in_register([[maybe_unused]] Vec& sum) {
 }
 
 // sum += x * w, fused. With 16 registers the compiler's own choice, which may write over x or w, leads to copies and
-// spills; this writes over the sum.
-template <bool IsTight>
+// spills; this writes over the sum. A single row has registers to spare.
+template <int Rows, int Blocks>
 HELIX_INLINE void multiply_add(Vec& sum, Vec x, Vec w) {
 #if defined(__FMA__) && !defined(__AVX512F__)
-  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
-#else
-  sum += x * w;
-  if constexpr (IsTight) stay_in_register(sum);
+  if constexpr (Rows > 1) {
+    asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
+    return;
+  }
 #endif
+  sum += x * w;
+  if constexpr (is_tight(Rows, Blocks)) stay_in_register(sum);
 }
 
 struct Bfloat16 {
@@ -147,7 +149,7 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
 #pragma GCC unroll 16
         for (int b = 0; b < kHeld; ++b) {
 #pragma GCC unroll 16
-          for (int v = 0; v < kVectors; ++v) multiply_add<kTight>(sums[r][begin + b][v], value, first[b][v]);
+          for (int v = 0; v < kVectors; ++v) multiply_add<Rows, Blocks>(sums[r][begin + b][v], value, first[b][v]);
         }
       }
       // Without this the compiler keeps the loaded words beside `first` and runs out of registers.
@@ -160,7 +162,7 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
 #pragma GCC unroll 16
         for (int b = 0; b < kHeld; ++b) {
 #pragma GCC unroll 16
-          for (int v = 0; v < kVectors; ++v) multiply_add<kTight>(sums[r][begin + b][v], value, second[b][v]);
+          for (int v = 0; v < kVectors; ++v) multiply_add<Rows, Blocks>(sums[r][begin + b][v], value, second[b][v]);
         }
       }
     }
