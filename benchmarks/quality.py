@@ -15,7 +15,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -24,21 +24,42 @@ from transformers import AutoTokenizer
 from benchmarks.report import describe, headline, number, percent, print_json, table
 from benchmarks.workloads import SEED, WORKLOADS, Prompt, draw_prompts
 from helix import EngineConfig, LLMEngine, ModelConfig, SamplingParams
-from helix.config import CacheConfig, KVCacheDtype, Quantization, SpeculativeConfig
+from helix.config import (
+    CacheConfig,
+    KVCacheDtype,
+    OutputQuantization,
+    Quantization,
+    QuantizationConfig,
+    SpeculativeConfig,
+)
 from helix.demo import TARGET_DIR, corpus
 from helix.demo.corpus import Conversation
 from helix.demo.example import Split
 from helix.model.batch import Span
 
 MAX_ANSWER_LEN = 128
-ARMS: tuple[tuple[str, Quantization, KVCacheDtype], ...] = (
-    ("none", "none", "auto"),
-    ("int8", "int8", "auto"),
-    ("int4", "int4", "auto"),
-    ("kv int8", "none", "int8"),
-    ("int8, kv int8", "int8", "int8"),
-)
-"""Name, bits of the weights and of the KV cache; the first is what the others are compared with."""
+ARMS: dict[str, tuple[Quantization, KVCacheDtype, QuantizationConfig]] = {
+    "none": ("none", "auto", QuantizationConfig()),
+    "int8": ("int8", "auto", QuantizationConfig()),
+    **{
+        f"int4, groups of {size}{', zero points' if has_zero_points else ''}{', all' if output == 'int4' else ''}": (
+            "int4",
+            "auto",
+            QuantizationConfig(
+                quantization_group_size=size,
+                quantization_zero_points=has_zero_points,
+                quantization_output_layer=output,
+            ),
+        )
+        for output in get_args(OutputQuantization)
+        for size in (32, 64)
+        for has_zero_points in (False, True)
+    },
+    "kv int8": ("none", "int8", QuantizationConfig()),
+    "int8, kv int8": ("int8", "int8", QuantizationConfig()),
+}
+"""Bits of the weights and of the KV cache, and the form of 4 bits; `all` have the output layer in 4 bits too. The first
+is what the others are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +118,19 @@ def write(engine: LLMEngine, prompts: Sequence[Prompt]) -> tuple[list[tuple[int,
     return [answer.token_ids for answer in answers], num_right / len(prompts)
 
 
-def make_engine(quantization: Quantization, dtype: Any, kv_cache_dtype: KVCacheDtype = "auto") -> LLMEngine:
+def make_engine(
+    quantization: Quantization,
+    dtype: Any,
+    kv_cache_dtype: KVCacheDtype = "auto",
+    settings: QuantizationConfig | None = None,
+) -> LLMEngine:
     """Return the built-in model alone."""
     return LLMEngine(
         EngineConfig(
             model=ModelConfig(quantization=quantization, dtype=dtype, device="cpu"),
             cache=CacheConfig(kv_cache_dtype=kv_cache_dtype),
             speculative=SpeculativeConfig(speculation_method="none"),
+            quantization=settings or QuantizationConfig(),
         )
     )
 
@@ -117,8 +144,8 @@ def main() -> None:
     arguments = parser.parse_args()
     conversations = held_out(arguments.conversations)
     results: dict[str, Quality] = {}
-    for name, quantization, kv_cache_dtype in ARMS:
-        engine = make_engine(quantization, arguments.dtype, kv_cache_dtype)
+    for name, (quantization, kv_cache_dtype, settings) in ARMS.items():
+        engine = make_engine(quantization, arguments.dtype, kv_cache_dtype, settings)
         prompts = [p for kind in WORKLOADS for p in draw_prompts(kind, engine.tokenizer, arguments.prompts)]
         logprobs, said = read(engine, conversations)
         answers, right = write(engine, prompts)

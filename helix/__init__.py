@@ -19,6 +19,7 @@ from helix.config import (
     CacheConfig,
     EngineConfig,
     ModelConfig,
+    QuantizationConfig,
     SchedulerConfig,
     SpeculativeConfig,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "ModelLoadError",
     "Pair",
     "ProposerStats",
+    "QuantizationConfig",
     "QueueTimeoutError",
     "RequestFailedError",
     "RequestMetrics",

@@ -6,7 +6,7 @@ never written back here. The command line generates its options from these class
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from helix.errors import ConfigError
@@ -19,6 +19,7 @@ AUTO_DRAFT_MODEL = "auto"
 """As a draft model: a small sibling of the model, if this machine has one."""
 
 Quantization = Literal["none", "int8", "int4"]
+OutputQuantization = Literal["int8", "int4"]
 KVCacheDtype = Literal["auto", "int8"]
 
 
@@ -36,9 +37,8 @@ class ModelConfig:
     """Number format of weights and, unless kv_cache_dtype says otherwise, KV cache; auto takes the checkpoint's where
     the device is fast at it."""
     quantization: Quantization = "none"
-    """Bits of the weights of linear layers, on the CPU: int8 (a scale for each output), int4 (a scale for each 32
-    weights; the output layer stays int8), or none: as in the checkpoint. Faster and smaller, and no longer exactly the
-    model."""
+    """Bits of the weights of linear layers, on the CPU: int8 (a scale for each output), int4 (a scale for each
+    group of weights), or none: as in the checkpoint. Faster and smaller, and no longer exactly the model."""
     max_model_len: int | None = None
     """Longest prompt plus completion in tokens; None: what the model was built for."""
     num_threads: int | None = None
@@ -54,6 +54,24 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _check_positive(max_model_len=self.max_model_len, num_threads=self.num_threads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizationConfig:
+    """What weights of 4 bits look like, the model's and its draft's."""
+
+    quantization_group_size: Literal[32, 64] | None = None
+    """Weights that share a scale: 32 are nearer to the model, 64 smaller and in batches faster; None: 32."""
+    quantization_zero_points: bool = False
+    """Let a group's steps reach from its smallest to its largest weight instead of equally far to both sides of zero:
+    nearer to the model, and in some batches slower."""
+    quantization_output_layer: OutputQuantization | None = None
+    """Bits of the layer that computes the logits, and of embeddings tied to it: int4 saves a few percent and is further
+    from the model; None: int8."""
+
+    def __post_init__(self) -> None:
+        if self.quantization_group_size not in (None, 32, 64):
+            raise ConfigError(f"quantization_group_size must be 32 or 64, got {self.quantization_group_size}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +210,13 @@ class EngineConfig:
     cache: CacheConfig = field(default_factory=CacheConfig)
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     speculative: SpeculativeConfig = field(default_factory=SpeculativeConfig)
+    quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
+
+    def __post_init__(self) -> None:
+        if "int4" not in (self.model.quantization, self.speculative.draft_quantization):
+            for setting in fields(QuantizationConfig):
+                if getattr(self.quantization, setting.name) != setting.default:
+                    raise ConfigError(f"{setting.name} needs quantization int4, or draft_quantization int4")
 
 
 def _check_positive(**values: float | None) -> None:

@@ -154,7 +154,7 @@ def load_worker(config: EngineConfig) -> Worker:
         tokenizer = load_tokenizer(config.model)
         sampling_params = _default_sampling_params(config.model)
         with weights_that_fit(config.model, model_path(config.model.model)):
-            target = load_model(config.model, bar)
+            target = load_model(config.model, bar, quantization_settings=config.quantization)
         draft = LoadedDraft() if wanted is None else load_draft(wanted, config, tokenizer, target, bar)
         mtp = LoadedMTP()
         if config.speculative.speculation_method in ("auto", "mtp"):

@@ -100,7 +100,8 @@ def _kind(annotation: Any) -> dict[str, Any]:
     if annotation is bool:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(annotation) is Literal:
-        return {"choices": get_args(annotation)}
+        choices = get_args(annotation)
+        return {"choices": choices, "type": type(choices[0])}
     if get_origin(annotation) is tuple:
         return {**_kind(get_args(annotation)[0]), "action": "append"}
     return {"type": annotation, "metavar": _METAVARS[annotation]}

@@ -9,7 +9,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from helix.config import CacheConfig, EngineConfig, KVCacheDtype, Quantization, SchedulerConfig, SpeculativeConfig
+from helix.config import (
+    CacheConfig,
+    EngineConfig,
+    KVCacheDtype,
+    Quantization,
+    QuantizationConfig,
+    SchedulerConfig,
+    SpeculativeConfig,
+)
 from helix.engine import LLMEngine
 from helix.model.loader import prepare
 from helix.model.mtp_loader import build_mtp
@@ -69,6 +77,7 @@ def make_engine(
     scheduler: dict[str, Any] | None = None,
     quantization: Quantization = "none",
     draft_quantization: Quantization = "none",
+    quantization_settings: QuantizationConfig | None = None,
     **speculative: Any,
 ) -> LLMEngine:
     """Assemble an engine over copies of the models; mtp are weights of heads, further keywords SpeculativeConfig's.
@@ -89,7 +98,9 @@ def make_engine(
         speculative=SpeculativeConfig(**speculative),
     )
     cpu = torch.device("cpu")
-    loaded = prepare(copy.deepcopy(target), "tiny", cpu, quantization=quantization)
+    loaded = prepare(
+        copy.deepcopy(target), "tiny", cpu, quantization=quantization, quantization_settings=quantization_settings
+    )
     worker = build_worker(
         config,
         cast(Tokenizer, tokenizer or LetterTokenizer()),

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from helix.kernels.build import Variant
 from helix.kernels.linear import load_linear_kernel
+from helix.kernels.quantized import FormatName
 
-WeightLayout = Literal["plain", "int8", "int4"]
+WeightLayout = Literal["plain"] | FormatName
 """How the weights are packed: as `kernels.linear` does, or in one of the formats of `kernels.quantized`."""
 
 

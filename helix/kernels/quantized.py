@@ -14,11 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from helix.kernels import int4, int8
+from helix.kernels import int8
 from helix.kernels.build import KernelBuildError, Variant, supported_variants
+from helix.kernels.int4 import Int4Layout
 from helix.kernels.linear import load_linear_kernel, multiply_wide
 
-FormatName = Literal["int8", "int4"]
+FormatName = Literal["int8", "int4_g32", "int4_g64", "int4_g32_zp", "int4_g64_zp"]
+"""Bits, and at 4 bits how many weights share a scale, and whether they share a zero point."""
 MAX_IN_FEATURES = 2**17
 """Beyond, a sum could overflow 32 bits."""
 
@@ -36,9 +38,15 @@ class WeightFormat:
     """(packed, indices [...] int64, in_features) to those rows, [..., in_features] float32."""
 
 
+_INT4_LAYOUTS: dict[FormatName, Int4Layout] = {
+    "int4_g32": Int4Layout(32, has_zero_points=False),
+    "int4_g64": Int4Layout(64, has_zero_points=False),
+    "int4_g32_zp": Int4Layout(32, has_zero_points=True),
+    "int4_g64_zp": Int4Layout(64, has_zero_points=True),
+}
 WEIGHT_FORMATS: dict[FormatName, WeightFormat] = {
     "int8": WeightFormat("int8", int8.pack_weight, int8.unpack_weight, int8.weight_rows),
-    "int4": WeightFormat("int4", int4.pack_weight, int4.unpack_weight, int4.weight_rows),
+    **{name: WeightFormat(name, layout.pack, layout.unpack, layout.rows) for name, layout in _INT4_LAYOUTS.items()},
 }
 
 

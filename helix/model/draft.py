@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
 from helix.config import AUTO_DRAFT_MODEL, DEMO_DRAFT_MODEL, DEMO_MODEL, EngineConfig, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
@@ -83,13 +84,14 @@ def _load(name: str, config: EngineConfig, tokenizer: Tokenizer, bar: LoadingBar
         trust_remote_code=target.trust_remote_code,
         allow_pickle=target.allow_pickle,
     )
+    load = partial(load_model, model, bar, quantization_settings=config.quantization)
     own_tokenizer = load_tokenizer(model)
     if same_vocabulary(tokenizer, own_tokenizer):
         size = config.speculative.draft_vocabulary_size
         if size is None or size >= own_tokenizer.vocab_size:
-            return LoadedDraft(load_model(model, bar))
+            return LoadedDraft(load())
         ids = frequent_ids(own_tokenizer, size)
-        return LoadedDraft(load_model(model, bar, head_ids=ids), remark=f"guesses {len(ids)} tokens of the vocabulary")
+        return LoadedDraft(load(head_ids=ids), remark=f"guesses {len(ids)} tokens of the vocabulary")
     if config.speculative.draft_vocabulary_size is not None:
         raise ConfigError(f"draft_vocabulary_size needs a draft model with the tokenizer of {target.model}")
     try:
@@ -98,4 +100,4 @@ def _load(name: str, config: EngineConfig, tokenizer: Tokenizer, bar: LoadingBar
         raise ModelLoadError(f"{name} cannot draft for {target.model}: their tokenizers differ, and {error}") from error
     remark = f"other tokenizer, {translation.num_draft_tokens_per_token:.2f} tokens for one of the model's"
     logger.info("draft model %s: %s", name, remark)
-    return LoadedDraft(load_model(model, bar), translation, remark)
+    return LoadedDraft(load(), translation, remark)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from helix.config import Quantization
+from helix.config import Quantization, QuantizationConfig
 from helix.errors import ModelLoadError
 from helix.kernels.quantized import MAX_IN_FEATURES
 from helix.model.layout import Route, RouteName, choose_route
@@ -45,13 +45,13 @@ class PackReport:
     """A row's result is bitwise independent of how many rows are computed with it."""
     reason: str
     """Why this route and none before it."""
-    quantization: Quantization = "none"
+    quantization: str = ""
+    """How weights are quantised, for people; empty: they are not."""
 
     @property
     def weight_format(self) -> str:
         """What the weights are stored in, for people."""
-        named = {"int8": "int8", "int4": "int4 (output layer int8)"}
-        return named.get(self.quantization) or _name(self.weight_dtype)
+        return self.quantization or _name(self.weight_dtype)
 
     def __str__(self) -> str:
         rows = "rows are bitwise independent" if self.is_row_invariant else "rows may differ in the last bits"
@@ -101,6 +101,7 @@ def pack(
     activation_dtype: torch.dtype | None = None,
     use_kernels: bool = True,
     quantization: Quantization = "none",
+    quantization_settings: QuantizationConfig | None = None,
 ) -> PackReport:
     """Replace every `nn.Linear` of a model in place, freeing the originals one by one.
 
@@ -117,6 +118,7 @@ def pack(
         activation_dtype: None: float32 unless widening what cannot be packed (expert tensors) costs much memory.
         use_kernels: False leaves Helix's own kernels out; quantisation needs them.
         quantization: Bits of the weights that are kept.
+        quantization_settings: What weights of 4 bits look like; None: as they do by default.
 
     Raises:
         ConfigError: The weights shall be quantised, and Helix's own kernels are not available.
@@ -127,13 +129,14 @@ def pack(
     weight_dtype = _check(model)
     activation_dtype = activation_dtype or _default_activation_dtype(model)
     route: Route | QuantizedRoute
+    quantized = ""
     if quantization == "none":
         route = choose_route(weight_dtype, activation_dtype, use_kernels=use_kernels)
         tied = _replace_linears(model, lambda layer: route, weight_dtype)
     else:
         _check_quantizable(model, quantization)
-        routes = choose_quantized_routes(quantization, activation_dtype)
-        route, output_layers = routes.inner, _output_layers(model)
+        routes = choose_quantized_routes(quantization, activation_dtype, quantization_settings)
+        route, output_layers, quantized = routes.inner, _output_layers(model), str(routes)
         tied = _replace_linears(
             model, lambda layer: routes.output if layer in output_layers else routes.inner, weight_dtype
         )
@@ -150,7 +153,7 @@ def pack(
         duration_s=time.monotonic() - started_s,
         is_row_invariant=route.is_row_invariant,
         reason=route.reason,
-        quantization=quantization,
+        quantization=quantized,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig, Quantization
+from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig, Quantization, QuantizationConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
@@ -59,7 +59,13 @@ NUM_LOADING_STAGES = 2
 """Stages that load_model begins on its bar."""
 
 
-def load_model(config: ModelConfig, bar: LoadingBar, *, head_ids: Tensor | None = None) -> LoadedModel:
+def load_model(
+    config: ModelConfig,
+    bar: LoadingBar,
+    *,
+    head_ids: Tensor | None = None,
+    quantization_settings: QuantizationConfig | None = None,
+) -> LoadedModel:
     """Load, probe and prepare a model for serving; with head_ids, one that has logits of those tokens only.
 
     Raises:
@@ -89,11 +95,16 @@ def load_model(config: ModelConfig, bar: LoadingBar, *, head_ids: Tensor | None 
     finally:
         transformers_logging.set_tqdm_hook(outer_hook)
     bar.begin(f"laying out the weights of {config.model}")
-    if head_ids is None:
-        return prepare(module, config.model, device, quantization=config.quantization)
-    narrow_head(module, head_ids)
-    loaded = prepare(module, config.model, device, quantization=config.quantization)
-    return replace(loaded, head_ids=head_ids.to(device))
+    if head_ids is not None:
+        narrow_head(module, head_ids)
+    loaded = prepare(
+        module,
+        config.model,
+        device,
+        quantization=config.quantization,
+        quantization_settings=quantization_settings,
+    )
+    return loaded if head_ids is None else replace(loaded, head_ids=head_ids.to(device))
 
 
 def load_tokenizer(config: ModelConfig) -> Tokenizer:
@@ -107,7 +118,14 @@ def load_tokenizer(config: ModelConfig) -> Tokenizer:
     )
 
 
-def prepare(module: nn.Module, name: str, device: torch.device, *, quantization: Quantization = "none") -> LoadedModel:
+def prepare(
+    module: nn.Module,
+    name: str,
+    device: torch.device,
+    *,
+    quantization: Quantization = "none",
+    quantization_settings: QuantizationConfig | None = None,
+) -> LoadedModel:
     """Move a loaded module to its device, pack its linear layers on a CPU, and install paged attention.
 
     Raises:
@@ -123,7 +141,7 @@ def prepare(module: nn.Module, name: str, device: torch.device, *, quantization:
         layers = probe(module, architecture)
     dtype, linear_route, fused = next(module.parameters()).dtype, "torch", None
     if device.type == "cpu":
-        report = linear.pack(module, quantization=quantization)
+        report = linear.pack(module, quantization=quantization, quantization_settings=quantization_settings)
         logger.info("%s", report)
         dtype, linear_route = report.activation_dtype, f"{report.reason}, {report.weight_format} weights"
     module.set_attn_implementation(attention.IMPLEMENTATION)  # type: ignore[operator]

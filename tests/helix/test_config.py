@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from helix.config import CacheConfig, ModelConfig, SchedulerConfig, SpeculativeConfig
+from helix.config import (
+    CacheConfig,
+    EngineConfig,
+    ModelConfig,
+    QuantizationConfig,
+    SchedulerConfig,
+    SpeculativeConfig,
+)
 from helix.errors import ConfigError
 
 
@@ -24,11 +31,27 @@ from helix.errors import ConfigError
         (SpeculativeConfig, {"prediction_depth": 0}),
         (SpeculativeConfig, {"suffix_pool_tokens": -1}),
         (ModelConfig, {"max_model_len": 0}),
+        (QuantizationConfig, {"quantization_group_size": 48}),
     ],
 )
 def test_contradictions_are_refused(config: Any, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         config(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"quantization_group_size": 64}, {"quantization_zero_points": True}, {"quantization_output_layer": "int8"}],
+)
+def test_settings_of_4_bits_are_refused_where_nothing_has_4_bits(settings: dict[str, Any]) -> None:
+    quantization = QuantizationConfig(**settings)
+    with pytest.raises(ConfigError, match=f"^{next(iter(settings))} needs quantization int4, or draft_quantization"):
+        EngineConfig(model=ModelConfig(quantization="int8"), quantization=quantization)
+    for config in (
+        EngineConfig(model=ModelConfig(quantization="int4"), quantization=quantization),
+        EngineConfig(speculative=SpeculativeConfig(draft_quantization="int4"), quantization=quantization),
+    ):
+        assert config.quantization is quantization
 
 
 def test_settings_are_frozen() -> None:

@@ -24,6 +24,8 @@ class OvenConfig:
     """How long; None: until done."""
     mode: Literal["top", "fan"] = "fan"
     """Where heat comes from."""
+    shelf: Literal[1, 2] | None = None
+    """Counted from below."""
     light: bool = True
     """Whether one can look in."""
     dish: tuple[str, ...] = ()
@@ -41,11 +43,25 @@ def test_no_flag_is_the_default() -> None:
 
 
 def test_each_flag_sets_its_field() -> None:
-    argv = ["--heat-c", "200", "--minutes", "5", "--mode", "top", "--no-light", "--dish", "a", "--dish", "b"]
-    assert parse(*argv) == OvenConfig(heat_c=200.0, minutes=5, mode="top", light=False, dish=("a", "b"))
+    argv = [
+        "--heat-c",
+        "200",
+        "--minutes",
+        "5",
+        "--mode",
+        "top",
+        "--shelf",
+        "2",
+        "--no-light",
+        "--dish",
+        "a",
+        "--dish",
+        "b",
+    ]
+    assert parse(*argv) == OvenConfig(heat_c=200.0, minutes=5, mode="top", shelf=2, light=False, dish=("a", "b"))
 
 
-@pytest.mark.parametrize("argv", [["--mode", "grill"], ["--minutes", "x"], ["--unknown", "1"]])
+@pytest.mark.parametrize("argv", [["--mode", "grill"], ["--shelf", "3"], ["--minutes", "x"], ["--unknown", "1"]])
 def test_what_does_not_fit_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(*argv)

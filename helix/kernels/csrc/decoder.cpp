@@ -50,9 +50,9 @@ void check_numbers(const Tensor& tensor, const char* name) {
 
 helix::Multiply* multiply_of(const std::string& format) {
   if (format == "plain") return helix::multiply_plain;
-  if (format == "int8") return helix::multiply_int8;
-  if (format == "int4") return helix::multiply_int4;
-  STD_TORCH_CHECK(false, "decode: unknown format ", format);
+  helix::Multiply* multiply = helix::quantized_multiply(format);
+  STD_TORCH_CHECK(multiply, "decode: unknown format ", format);
+  return multiply;
 }
 
 // Calls work(row) for all rows, which read and write about `size` numbers each.

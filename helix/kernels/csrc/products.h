@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace helix __attribute__((visibility("hidden"))) {
@@ -24,7 +25,10 @@ struct Product {
 // result is bitwise that of a pass of its own.
 using Multiply = void(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products);
 
-Multiply multiply_plain, multiply_int8, multiply_int4;
+Multiply multiply_plain;
+
+// For weights in a quantised format, such as int8; null: there is none of that name.
+Multiply* quantized_multiply(std::string_view format);
 
 // Hands out the numbers up to `end` in runs: each the thread's share of half of what is left. Long runs are read at full
 // speed, and short ones at the end leave no thread waiting for one whose core is slower or shared with another program.

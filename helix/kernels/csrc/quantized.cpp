@@ -1,4 +1,4 @@
-// The operators `linear_int8` and `linear_int4` in the namespace HELIX_NAMESPACE, over torch's stable ABI.
+// The operators `linear_int8`, `linear_int4_g32` and so on, one for each format, in the namespace HELIX_NAMESPACE, over torch's stable ABI.
 #include "quantized.h"
 
 #include <torch/csrc/stable/library.h>
@@ -6,6 +6,8 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "products.h"
@@ -13,8 +15,11 @@
 namespace {
 
 using helix::Product;
-using helix::quantized::Int4;
 using helix::quantized::Int8;
+using Int4G32 = helix::quantized::Int4<32, false>;
+using Int4G64 = helix::quantized::Int4<64, false>;
+using Int4G32ZP = helix::quantized::Int4<32, true>;
+using Int4G64ZP = helix::quantized::Int4<64, true>;
 using helix::quantized::kBlock;
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
@@ -24,9 +29,10 @@ constexpr int64_t kMinWork = 1 << 17;  // multiplications worth a thread
 constexpr int64_t kMinQuantized = 1 << 16;  // numbers worth a thread
 constexpr int64_t kPanelBytes = 1 << 18;  // of weights that stay in the second-level cache while many rows pass
 
+template <class W>
 int64_t panel_size(int64_t num_rows, int64_t block_bytes) {
   using namespace helix::quantized;
-  if (num_rows <= kMaxRows) return blocks_per_tile(static_cast<int>(num_rows));
+  if (num_rows <= kMaxRows<W>) return blocks_per_tile(static_cast<int>(num_rows));
   return std::clamp<int64_t>(kPanelBytes / std::max<int64_t>(block_bytes, 1), 1, 8);
 }
 
@@ -48,7 +54,7 @@ void run(const float* x, int64_t num_rows, int64_t num_k, std::span<const Produc
   }
   torch::stable::parallel_for(0, num_rows, std::max<int64_t>(1, kMinQuantized / std::max<int64_t>(num_k, 1)),
                               [&](int64_t begin, int64_t end) { rows.fill(x, num_k, begin, end); });
-  const int64_t panel = panel_size(num_rows, problems.front().block_stride() * 4);
+  const int64_t panel = panel_size<W>(num_rows, problems.front().block_stride() * 4);
   const int64_t panel_work = panel * kBlock * std::max<int64_t>(num_k * num_rows, 1);
   helix::multiply_together<Problem>(problems, num_blocks, panel, kMinWork / panel_work);
 }
@@ -79,22 +85,22 @@ Tensor multiply(helix::Multiply* run_all, const Tensor& x, const Tensor& packed,
   return y;
 }
 
-Tensor linear_int8(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
-  return multiply(&helix::multiply_int8, x, packed, bias, num_outputs);
+template <class W>
+Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
+  return multiply(&run<W>, x, packed, bias, num_outputs);
 }
 
-Tensor linear_int4(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
-  return multiply(&helix::multiply_int4, x, packed, bias, num_outputs);
-}
+constexpr std::pair<std::string_view, helix::Multiply*> kFormats[] = {
+    {"int8", &run<Int8>},           {"int4_g32", &run<Int4G32>},       {"int4_g64", &run<Int4G64>},
+    {"int4_g32_zp", &run<Int4G32ZP>}, {"int4_g64_zp", &run<Int4G64ZP>},
+};
 
 }  // namespace
 
-void helix::multiply_int8(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products) {
-  run<Int8>(x, num_rows, num_k, products);
-}
-
-void helix::multiply_int4(const float* x, int64_t num_rows, int64_t num_k, std::span<const Product> products) {
-  run<Int4>(x, num_rows, num_k, products);
+helix::Multiply* helix::quantized_multiply(std::string_view format) {
+  for (const auto& [name, multiply] : kFormats)
+    if (name == format) return multiply;
+  return nullptr;
 }
 
 // Indirection: the registration macros stringify their argument.
@@ -103,10 +109,16 @@ void helix::multiply_int4(const float* x, int64_t num_rows, int64_t num_k, std::
 
 HELIX_LIBRARY_FRAGMENT(HELIX_NAMESPACE, m) {
   m.def("linear_int8(Tensor x, Tensor packed, Tensor? bias, int num_outputs) -> Tensor");
-  m.def("linear_int4(Tensor x, Tensor packed, Tensor? bias, int num_outputs) -> Tensor");
+  m.def("linear_int4_g32(Tensor x, Tensor packed, Tensor? bias, int num_outputs) -> Tensor");
+  m.def("linear_int4_g64(Tensor x, Tensor packed, Tensor? bias, int num_outputs) -> Tensor");
+  m.def("linear_int4_g32_zp(Tensor x, Tensor packed, Tensor? bias, int num_outputs) -> Tensor");
+  m.def("linear_int4_g64_zp(Tensor x, Tensor packed, Tensor? bias, int num_outputs) -> Tensor");
 }
 
 HELIX_LIBRARY_IMPL(HELIX_NAMESPACE, CPU, m) {
-  m.impl("linear_int8", TORCH_BOX(&linear_int8));
-  m.impl("linear_int4", TORCH_BOX(&linear_int4));
+  m.impl("linear_int8", TORCH_BOX(&linear<Int8>));
+  m.impl("linear_int4_g32", TORCH_BOX(&linear<Int4G32>));
+  m.impl("linear_int4_g64", TORCH_BOX(&linear<Int4G64>));
+  m.impl("linear_int4_g32_zp", TORCH_BOX(&linear<Int4G32ZP>));
+  m.impl("linear_int4_g64_zp", TORCH_BOX(&linear<Int4G64ZP>));
 }

@@ -4,12 +4,14 @@
 // neither the number of rows nor tile, thread or instruction set can change a bit. What is left to floating point is done in
 // one order and never fused, so that all variants agree bitwise:
 //   8 bits   the sum over all k, times the output's scale, times the row's scale, plus bias
-//   4 bits   the sum over each group of 32 k, times the group's scale, added up in the order of k; then as above
+//   4 bits   the sum over each group of 32 or 64 k, times the group's scale, added up in the order of k; then as above
 //
 // Layout of packed weights, in words of 32 bits; a block is 16 outputs, a quad four steps of k, a byte each in one word:
 //   8 bits   [blocks, 1 + quads, 16]: 16 float32 scales, then the quads
-//   4 bits   [blocks, groups, 8 + 64]: 16 bfloat16 scales, then 4 times 16 words whose low nibbles are one quad and whose
-//            high nibbles are the next; a nibble is 8 more than the number it stands for
+//   4 bits   [blocks, groups, 8 + 2 * group]: 16 bfloat16 scales, then as often as a group has two quads 16 words whose
+//            low nibbles are one quad and whose high nibbles are the next; a nibble is 8 more than the number it stands
+//            for. With zero points two words follow the scales, a nibble for each output in turn, which is what the
+//            nibbles of the group are more than their numbers.
 #pragma once
 
 #if defined(__AVX2__)
@@ -17,6 +19,8 @@
 #endif
 
 #include <memory>
+#include <numeric>
+#include <type_traits>
 
 #include "vectors.h"
 
@@ -26,9 +30,6 @@ namespace quantized {
 constexpr int kBlock = 16;
 constexpr int kVectors = kBlock / kLanes;
 constexpr int kQuad = 4;
-constexpr int kGroup = 32;
-constexpr int kGroupQuads = kGroup / kQuad;
-constexpr int kGroupWords = kBlock / 2 + kGroup * kBlock / 8;
 
 // How a quad of a row is kept: as four bytes, or as two pairs of 16-bit numbers, steps 0 and 2, then 1 and 3.
 struct NarrowQuads {
@@ -69,11 +70,22 @@ HELIX_INLINE Ints multiply_halves(Shorts a, Shorts b) {
 #endif
 }
 
-// A kind of weight has: Number and fill of the quads it multiplies by, Weights as they are held in registers, and
-// offset(), what sums start from to make up for numbers that are stored as more than they mean.
+// Products of numbers that fit 16 bits.
+HELIX_INLINE Ints multiply_small(Ints a, Ints b) {
+#if defined(__AVX2__)
+  return multiply_halves((Shorts)(a & 0xffff), (Shorts)b);
+#else
+  return a * b;
+#endif
+}
+
+// A kind of weight has: Number and fill of the quads it multiplies by, Weights as they are held in registers, kGroup,
+// whose multiple rows are padded to, and offset(), what sums start from to make up for numbers that are stored as more
+// than they mean.
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__)
 struct Int8 : NarrowQuads {
   using Weights = __m512i;
+  static constexpr int kGroup = kQuad;
   static int32_t offset(const int8_t* from, int64_t size) {
     int32_t sum = 0;
     for (int64_t i = 0; i < size; ++i) sum += from[i];
@@ -92,6 +104,7 @@ struct Int8 : WideQuads {
   struct Weights {
     Shorts even, odd;
   };
+  static constexpr int kGroup = kQuad;
   static int32_t offset(const int8_t*, int64_t) { return 0; }
   static HELIX_INLINE Weights unpack(const int32_t* from) {
     const Shorts bytes = load<Shorts>(from);
@@ -105,21 +118,21 @@ struct Int8 : WideQuads {
 };
 #endif
 
-// Twice the largest magnitude, over a group: 4 * 8 * 15 * 127 would not fit 16 bits, but its halves, which are summed
-// apart, and their true values, 4 * 4 * 8 * 127, do; what overflows on the way comes back.
-HELIX_INLINE int32_t offset_of_halves(const int8_t* from) {
+// The halves of a word are summed apart, in 16 bits: over 64 numbers, 32 * 8 * 127 in magnitude at most, they fit; what
+// overflows on the way, since nibbles are 8 more than their numbers, comes back.
+inline int32_t offset_of_halves(const int8_t* from, int64_t size) {
   int32_t first = 0, second = 0;
-  for (int k = 0; k < kGroup; k += kQuad) first += from[k] + from[k + 1], second += from[k + 2] + from[k + 3];
+  for (int64_t k = 0; k < size; k += kQuad) first += from[k] + from[k + 1], second += from[k + 2] + from[k + 3];
   return static_cast<int32_t>(static_cast<uint32_t>(-8 * first & 0xffff) | static_cast<uint32_t>(-8 * second) << 16);
 }
 
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__)
-struct Int4 : NarrowQuads {
+struct Nibbles : NarrowQuads {
   using Weights = __m512i;
   using Sum = Ints;
-  static int32_t offset(const int8_t* from) {
+  static int32_t offset(const int8_t* from, int64_t size) {
     int32_t sum = 0;
-    for (int k = 0; k < kGroup; ++k) sum += from[k];
+    for (int64_t k = 0; k < size; ++k) sum += from[k];
     return -8 * sum;
   }
   static HELIX_INLINE Weights low(Shorts words) { return (__m512i)(words & 0x0f0f); }
@@ -130,10 +143,10 @@ struct Int4 : NarrowQuads {
   static HELIX_INLINE Ints total(Sum sum) { return sum; }
 };
 #elif defined(__AVX2__)
-struct Int4 : NarrowQuads {
+struct Nibbles : NarrowQuads {
   using Weights = Shorts;
   using Sum = Shorts;
-  static int32_t offset(const int8_t* from) { return offset_of_halves(from); }
+  static int32_t offset(const int8_t* from, int64_t size) { return offset_of_halves(from, size); }
   static HELIX_INLINE Weights low(Shorts words) { return words & 0x0f0f; }
   static HELIX_INLINE Weights high(Shorts words) { return (words >> 4) & 0x0f0f; }
   static HELIX_INLINE Sum add(Sum sum, const Weights& weights, const Number* quad) {
@@ -147,13 +160,13 @@ struct Int4 : NarrowQuads {
   static HELIX_INLINE Ints total(Sum sum) { return add_halves(sum); }
 };
 #else
-struct Int4 : WideQuads {
+struct Nibbles : WideQuads {
   struct Weights {
     Shorts even, odd;
   };
   using Sum = Shorts;
   // Halves here are steps 0 and 2, then 1 and 3, so the sums of a word are those of steps 0 and 1, 2 and 3.
-  static int32_t offset(const int8_t* from) { return offset_of_halves(from); }
+  static int32_t offset(const int8_t* from, int64_t size) { return offset_of_halves(from, size); }
   static HELIX_INLINE Weights low(Shorts words) { return {words & 0x000f, (words >> 8) & 0x000f}; }
   static HELIX_INLINE Weights high(Shorts words) { return {(words >> 4) & 0x000f, (words >> 12) & 0x000f}; }
   static HELIX_INLINE Sum add(Sum sum, const Weights& weights, const Number* quad) {
@@ -162,6 +175,37 @@ struct Int4 : WideQuads {
   static HELIX_INLINE Ints total(Sum sum) { return add_halves(sum); }
 };
 #endif
+
+// Weights of 4 bits whose groups have a scale, or a scale and a zero point.
+template <int Group, bool HasZeroPoints>
+struct Int4 : Nibbles {
+  static constexpr int kGroup = Group;
+  static constexpr bool kHasZeroPoints = HasZeroPoints;
+  static constexpr int kZeroPointsAt = kBlock / 2;
+  static constexpr int kPairsAt = kZeroPointsAt + (kHasZeroPoints ? kBlock / 8 : 0);
+  static constexpr int kGroupWords = kPairsAt + kGroup * kBlock / 8;
+  static_assert(kGroup % (2 * kQuad) == 0 && kGroup <= 64);
+
+  static HELIX_INLINE Vec scales(const int32_t* group, int v) {
+    const Halves halves = load<Halves>(reinterpret_cast<const uint16_t*>(group) + v * kLanes);
+    return (Vec)(__builtin_convertvector(halves, Words) << 16);
+  }
+  // What the numbers of a group are more than their nibbles less 8.
+  static HELIX_INLINE Ints surplus(const int32_t* group, int v) {
+    Words words = (Words)broadcast(group[kZeroPointsAt + v * kLanes / 8]), shifts;
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kLanes; ++lane) shifts[lane] = 4 * ((v * kLanes + lane) % 8);
+    if constexpr (kLanes == kBlock) {
+      const Words more = (Words)broadcast(group[kZeroPointsAt + 1]);
+      constexpr int kHalf = kLanes / 2;
+#pragma GCC unroll 16
+      for (int lane = kHalf; lane < kLanes; ++lane) words[lane] = more[lane];
+    }
+    return 8 - (Ints)(words >> shifts & 15);
+  }
+};
+template <class W>
+constexpr bool kHasGroups = std::is_base_of_v<Nibbles, W>;
 
 // Writes k numbers of a row as whole numbers in [-127, 127], then zeros up to padded_k, and returns the scale: a number is
 // its whole number times the scale. A row that holds an infinity or no number has no number for a scale either.
@@ -207,14 +251,21 @@ struct Rows {
   int64_t padded_k, num_offsets;
   std::unique_ptr<Number[]> numbers;    // [num_rows, padded_k]
   std::unique_ptr<int32_t[]> offsets;   // [num_rows, num_offsets]
+  std::unique_ptr<int32_t[]> sums;      // [num_rows, num_offsets] of numbers, for weights with zero points
   std::unique_ptr<float[]> scales;      // [num_rows]
 
   Rows(int64_t num_rows, int64_t k)
-      : padded_k((k + kGroup - 1) / kGroup * kGroup),
-        num_offsets(std::is_same_v<W, Int8> ? 1 : padded_k / kGroup),
+      : padded_k((k + W::kGroup - 1) / W::kGroup * W::kGroup),
+        num_offsets(kHasGroups<W> ? padded_k / W::kGroup : 1),
         numbers(new Number[num_rows * padded_k]),
         offsets(new int32_t[num_rows * num_offsets]),
+        sums(has_sums() ? new int32_t[num_rows * num_offsets] : nullptr),
         scales(new float[num_rows]) {}
+
+  static constexpr bool has_sums() {
+    if constexpr (kHasGroups<W>) return W::kHasZeroPoints;
+    else return false;
+  }
 
   void fill(const float* x, int64_t k, int64_t begin, int64_t end) {
     const std::unique_ptr<int8_t[]> bytes(new int8_t[padded_k]);
@@ -222,22 +273,32 @@ struct Rows {
       scales[row] = quantize_row(x + row * k, k, padded_k, bytes.get());
       Number* to = numbers.get() + row * padded_k;
       for (int64_t i = 0; i < padded_k; i += kQuad) W::fill(bytes.get() + i, to + i);
-      int32_t* own = offsets.get() + row * num_offsets;
-      if constexpr (std::is_same_v<W, Int8>) own[0] = W::offset(bytes.get(), padded_k);
-      else for (int64_t g = 0; g < num_offsets; ++g) own[g] = W::offset(bytes.get() + g * kGroup);
+      const int64_t size = kHasGroups<W> ? W::kGroup : padded_k;
+      for (int64_t group = 0; group < num_offsets; ++group) {
+        const int8_t* from = bytes.get() + group * size;
+        offsets[row * num_offsets + group] = W::offset(from, size);
+        if constexpr (has_sums()) sums[row * num_offsets + group] = std::accumulate(from, from + size, int32_t{0});
+      }
     }
   }
 };
 
+// Most rows of a tile, whose sums take most registers, and pairs of quads between two tests for the end of a group.
 #if defined(__AVX512F__)
+template <class W>
 constexpr int kMaxRows = 8;
 constexpr int blocks_per_tile(int rows) { return rows <= 6 ? 4 : 2; }
+constexpr int pairs_at_once(int) { return 1; }
 #elif defined(__AVX2__)
-constexpr int kMaxRows = 4;
+template <class W>
+constexpr int kMaxRows = kHasGroups<W> ? 6 : 4;
 constexpr int blocks_per_tile(int) { return 1; }
+constexpr int pairs_at_once(int rows) { return rows == 1 ? 8 : 4; }
 #else
+template <class W>
 constexpr int kMaxRows = 2;
 constexpr int blocks_per_tile(int) { return 1; }
+constexpr int pairs_at_once(int) { return 1; }
 #endif
 
 // Weights are requested this many bytes ahead of the arithmetic. One block after another is one run of memory: then the
@@ -255,6 +316,14 @@ HELIX_INLINE void prefetch([[maybe_unused]] const int32_t* words) {
   if constexpr (kBytes > 0) __builtin_prefetch(reinterpret_cast<const char*>(words) + kBytes);
 }
 
+// The compiler orders loads ahead of the sums they feed, across what is unrolled, and spills what does not fit.
+template <class Sum>
+HELIX_INLINE void stay_in_order([[maybe_unused]] Sum& sum) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  asm volatile("" : "+x"(sum));
+#endif
+}
+
 template <class W>
 struct Problem {
   const Rows<W>& x;
@@ -265,8 +334,8 @@ struct Problem {
 
   int64_t num_quads() const { return (num_k + kQuad - 1) / kQuad; }
   int64_t block_stride() const {
-    if constexpr (std::is_same_v<W, Int8>) return (1 + num_quads()) * kBlock;
-    else return x.num_offsets * kGroupWords;
+    if constexpr (kHasGroups<W>) return x.num_offsets * W::kGroupWords;
+    else return (1 + num_quads()) * kBlock;
   }
 
   // Where a tile's results go; the edge of the outputs has a place of its own.
@@ -285,8 +354,8 @@ struct Problem {
 
   template <int Rows, int Blocks>
   void multiply_tile(int64_t row, int64_t block, const Place& to) const {
-    if constexpr (std::is_same_v<W, Int8>) multiply_int8<Rows, Blocks>(row, block, to);
-    else multiply_int4<Rows, Blocks>(row, block, to);
+    if constexpr (kHasGroups<W>) multiply_int4<Rows, Blocks>(row, block, to);
+    else multiply_int8<Rows, Blocks>(row, block, to);
   }
 
   template <int Rows, int Blocks>
@@ -328,8 +397,25 @@ struct Problem {
         }
   }
 
+  // Adds products of one quad of each row and its weights.
+  template <int Rows, class Sum, class Weights>
+  static HELIX_INLINE void add_quad(Sum (&parts)[Rows][kVectors], const typename W::Number* quad,
+                                    int64_t x_stride, const Weights& weights_of) {
+    typename W::Weights weights[kVectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) weights[v] = weights_of(v);
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) {
+        parts[r][v] = W::add(parts[r][v], weights[v], quad + r * x_stride);
+        stay_in_order(parts[r][v]);
+      }
+  }
+
+  // Inlined, its sums would not be promoted to registers: half the speed.
   template <int Rows, int Blocks>
-  void multiply_int4(int64_t row, int64_t block, const Place& to) const {
+  __attribute__((noinline)) void multiply_int4(int64_t row, int64_t block, const Place& to) const {
     const int64_t x_stride = x.padded_k, w_stride = block_stride();
     const int32_t* words = w + block * w_stride;
     const typename W::Number* numbers = x.numbers.get() + row * x_stride;
@@ -337,40 +423,40 @@ struct Problem {
     for (int64_t group = 0; group < x.num_offsets; ++group) {
 #pragma GCC unroll 16
       for (int b = 0; b < Blocks; ++b) {
-        const int32_t* from = words + b * w_stride + group * kGroupWords;
-        const typename W::Number* quads = numbers + group * kGroup;
+        const int32_t* from = words + b * w_stride + group * W::kGroupWords;
+        const typename W::Number* quads = numbers + group * W::kGroup;
         typename W::Sum parts[Rows][kVectors];
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
           for (int v = 0; v < kVectors; ++v)
             parts[r][v] = (typename W::Sum)broadcast(x.offsets[(row + r) * x.num_offsets + group]);
+        constexpr int kPairs = W::kGroup / kQuad / 2, kAtOnce = std::min(kPairs, pairs_at_once(Rows));
+        static_assert(kPairs % kAtOnce == 0);
 #pragma GCC unroll 1
-        for (int i = 0; i < kGroupQuads / 2; ++i) {
-          const int32_t* pairs = from + kBlock / 2 + i * kBlock;
-          prefetch<Rows>(pairs);
-          typename W::Weights low[kVectors], high[kVectors];
+        for (int begin = 0; begin < kPairs; begin += kAtOnce) {
 #pragma GCC unroll 16
-          for (int v = 0; v < kVectors; ++v) {
-            const Shorts pair = load<Shorts>(pairs + v * kLanes);
-            low[v] = W::low(pair), high[v] = W::high(pair);
-          }
-#pragma GCC unroll 16
-          for (int r = 0; r < Rows; ++r) {
-            const typename W::Number* quad = quads + r * x_stride + 2 * i * kQuad;
-#pragma GCC unroll 16
-            for (int v = 0; v < kVectors; ++v) parts[r][v] = W::add(parts[r][v], low[v], quad);
-#pragma GCC unroll 16
-            for (int v = 0; v < kVectors; ++v) parts[r][v] = W::add(parts[r][v], high[v], quad + kQuad);
+          for (int i = 0; i < kAtOnce; ++i) {
+            const int32_t* pairs = from + W::kPairsAt + (begin + i) * kBlock;
+            const typename W::Number* quad = quads + 2 * (begin + i) * kQuad;
+            prefetch<Rows>(pairs);
+            add_quad<Rows>(parts, quad, x_stride, [&](int v) { return W::low(load<Shorts>(pairs + v * kLanes)); });
+            add_quad<Rows>(parts, quad + kQuad, x_stride,
+                           [&](int v) { return W::high(load<Shorts>(pairs + v * kLanes)); });
           }
         }
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) {
-          const Halves halves = load<Halves>(reinterpret_cast<const uint16_t*>(from) + v * kLanes);
-          const Vec scales = (Vec)(__builtin_convertvector(halves, Words) << 16);
+          const Vec scales = W::scales(from, v);
+          Ints surplus;
+          if constexpr (W::kHasZeroPoints) surplus = W::surplus(from, v);
 #pragma GCC unroll 16
-          for (int r = 0; r < Rows; ++r)
-            sums[r][b][v] += rounded(__builtin_convertvector(W::total(parts[r][v]), Vec) * scales);
+          for (int r = 0; r < Rows; ++r) {
+            Ints total = W::total(parts[r][v]);
+            if constexpr (W::kHasZeroPoints)
+              total += multiply_small(surplus, broadcast(x.sums[(row + r) * x.num_offsets + group]));
+            sums[r][b][v] += rounded(__builtin_convertvector(total, Vec) * scales);
+          }
         }
       }
     }
@@ -382,7 +468,7 @@ struct Problem {
         for (int v = 0; v < kVectors; ++v) store(sums[r][b][v], row, to, r, b * kBlock + v * kLanes);
   }
 
-  template <int Rows = kMaxRows>
+  template <int Rows = kMaxRows<W>>
   void multiply_rows(int rows, int64_t row, int64_t begin, int64_t end) const {
     if constexpr (Rows > 1)
       if (rows < Rows) return multiply_rows<Rows - 1>(rows, row, begin, end);
@@ -407,7 +493,7 @@ struct Problem {
 
   // Blocks [begin, end): their weights stay in cache while all rows pass over them.
   void multiply_blocks(int64_t begin, int64_t end) const {
-    const int64_t num_tiles = (num_rows + kMaxRows - 1) / kMaxRows;
+    const int64_t num_tiles = (num_rows + kMaxRows<W> - 1) / kMaxRows<W>;
     for (int64_t tile = 0; tile < num_tiles; ++tile) {
       const int64_t row = tile * num_rows / num_tiles, next = (tile + 1) * num_rows / num_tiles;
       multiply_rows<>(static_cast<int>(next - row), row, begin, end);

@@ -190,7 +190,7 @@ def test_keys_and_values_of_8_bits_are_those_of_32_quantised(kernel: DecoderKern
 
 NUMBER_FORMATS = pytest.mark.parametrize(
     ("layout", "kv_dtype"),
-    [("plain", torch.float32), ("int8", torch.float32), ("int4", torch.float32), ("plain", torch.int8)],
+    [("plain", torch.float32), ("int8", torch.float32), ("int4_g64_zp", torch.float32), ("plain", torch.int8)],
 )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from helix.kernels import int4, quantized
+from helix.kernels import quantized
 from helix.kernels.build import KernelBuildError, supported_variants
 from helix.kernels.quantized import (
     MAX_IN_FEATURES,
@@ -54,7 +54,7 @@ def reference(kernel: QuantizedLinearKernel, x: Tensor, weight: Tensor, bias: Te
     """Compute the same integers in int64 and round where the kernel does: not a bit may differ."""
     out_features, in_features = weight.shape
     most = x.abs().amax(-1, keepdim=True)
-    row_scales, numbers = most / 127, (x * (127 / most)).round().long()
+    row_scales, numbers = most / 127, (x * (torch.tensor(127.0) / most)).round().long()  # no reciprocal
     packed = kernel.weight_format.pack(weight)
     left = kernel.weight_format.unpack(packed, out_features, in_features)
     if kernel.weight_format.name == "int8":
@@ -62,9 +62,10 @@ def reference(kernel: QuantizedLinearKernel, x: Tensor, weight: Tensor, bias: Te
         y = (numbers @ (left / scales[:, None]).round().long().T).float() * scales
     else:
         scales = packed[..., :8].contiguous().view(torch.bfloat16).transpose(1, 2).flatten(0, 1).float()[:out_features]
+        group_size = 64 if "g64" in kernel.weight_format.name else 32
         y = torch.zeros(len(x), out_features)
-        for group, begin in enumerate(range(0, in_features, int4.GROUP)):
-            part = slice(begin, begin + int4.GROUP)
+        for group, begin in enumerate(range(0, in_features, group_size)):
+            part = slice(begin, begin + group_size)
             whole = (left[:, part] / scales[:, group, None]).round().long()
             y = y + (numbers[:, part] @ whole.T).float() * scales[:, group]
     y = y * row_scales
@@ -93,6 +94,7 @@ def test_extreme_numbers_do_not_overflow(kernel: QuantizedLinearKernel) -> None:
     weight = torch.ones(32, 4096)
     weight[::2] = -1
     weight[5] = torch.tensor([1.0, -1.0]).repeat(2048)
+    weight[6] = torch.tensor([1.0, 1e-3]).repeat(2048)
     x = torch.cat([torch.ones(5, 4096), -torch.ones(4, 4096), weight[5:6]])
     packed = kernel.weight_format.pack(weight)
     expected = x.double() @ kernel.weight_format.unpack(packed, 32, 4096).double().T
@@ -130,7 +132,7 @@ def test_what_is_lost_is_what_bits_cost(kernel: QuantizedLinearKernel) -> None:
     weight, x = random(256, 512), random(9, 512, seed=1)
     y = kernel(x, kernel.weight_format.pack(weight), None, 256)
     error = (y - x @ weight.T).norm() / (x @ weight.T).norm()
-    low, high = {"int8": (0.003, 0.02), "int4": (0.04, 0.11)}[kernel.weight_format.name]
+    low, high = (0.003, 0.02) if kernel.weight_format.name == "int8" else (0.04, 0.12)
     assert low < error < high
 
 
@@ -218,6 +220,7 @@ def test_rows_are_those_of_the_whole_weight(name: FormatName, shape: tuple[int, 
     left = weight_format.unpack(packed, *shape)
     indices = torch.tensor([[0, shape[0] - 1], [shape[0] // 2, 0]])
     assert torch.equal(weight_format.rows(packed, indices, shape[1]), left[indices])
-    assert F.cosine_similarity(left.flatten(), weight.flatten(), 0) > {"int8": 0.9999, "int4": 0.99}[name]
+    assert F.cosine_similarity(left.flatten(), weight.flatten(), 0) > (0.9999 if name == "int8" else 0.99)
     assert torch.equal(weight_format.pack(weight.t().contiguous().t()), packed)
-    assert torch.equal(weight_format.pack(left), packed), "what is left is left as it is"
+    if not name.endswith("_zp"):  # whose largest and smallest number may come to be less than 15 steps apart
+        assert torch.equal(weight_format.pack(left), packed), "what is left is left as it is"

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from helix.kernels import int4, int8, linear
+from helix.kernels import linear
+from helix.kernels.quantized import WEIGHT_FORMATS
 from helix.kernels.weight_memory import LARGE_PAGE, empty
 
 
@@ -37,7 +38,7 @@ def mapped_bytes() -> int:
 def test_packed_weights_lie_in_large_pages() -> None:
     """In small ones a step takes half as long again."""
     weight = torch.randn(1024, 4096 + 2048)
-    for packed in (int8.pack_weight(weight), int4.pack_weight(weight), linear.pack_weight(weight.bfloat16())):
+    for packed in (*(f.pack(weight) for f in WEIGHT_FORMATS.values()), linear.pack_weight(weight.bfloat16())):
         assert packed.data_ptr() % LARGE_PAGE == 0
         assert "hg" in flags_of(packed) or not Path("/sys/kernel/mm/transparent_hugepage").exists()
 

@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer as Backend
 from transformers import PreTrainedTokenizerFast
 
-from helix.config import EngineConfig, ModelConfig, SpeculativeConfig
+from helix.config import EngineConfig, ModelConfig, QuantizationConfig, SpeculativeConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.model.draft import LoadedDraft, draft_name, load_draft
 from helix.model.loader import NUM_LOADING_STAGES, load_model, load_tokenizer
@@ -25,6 +25,9 @@ def _save(folder: Path, backend: Backend, **changes: Any) -> str:
     tiny_llama(vocab_size=backend.get_vocab_size(), **changes).save_pretrained(folder)  # type: ignore[operator]
     PreTrainedTokenizerFast(tokenizer_object=backend).save_pretrained(folder)
     return str(folder)
+
+
+OTHER = QuantizationConfig(quantization_group_size=64, quantization_zero_points=True, quantization_output_layer="int4")
 
 
 def _config(model: str, **speculative: Any) -> EngineConfig:
@@ -71,9 +74,12 @@ def test_a_draft_that_reads_text_has_no_smaller_vocabulary(target: str, tmp_path
 
 
 def test_a_draft_has_its_own_bits(target: str, tmp_path: Path) -> None:
-    draft = _load(_config(target, draft_model=_save(tmp_path, gpt2()), draft_quantization="int4")).model
-    assert draft is not None
-    assert draft.quantization == "int4"
+    config = _config(target, draft_model=_save(tmp_path, gpt2()), draft_quantization="int4")
+    for settings, name in ((QuantizationConfig(), "int4_"), (OTHER, "int4_g64_zp weights")):
+        draft = _load(replace(config, quantization=settings)).model
+        assert draft is not None
+        assert draft.quantization == "int4"
+        assert name in draft.linear_route
 
 
 def test_a_draft_of_the_same_vocabulary_needs_no_translation(target: str, tmp_path: Path) -> None:

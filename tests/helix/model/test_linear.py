@@ -268,8 +268,8 @@ def test_the_output_layer_of_four_bits_has_eight_and_lends_them_to_a_tied_table(
         if isinstance(module, PackedLinear)
     }
     assert formats.pop("lm_head") == "int8"
-    assert set(formats.values()) == {"int4"}
-    assert "int4 (output layer int8)" in str(report)
+    assert set(formats.values()) == {"int4_g32"}
+    assert "int4_g32 (output layer int8)" in str(report)
 
 
 def test_quantised_weights_are_as_small_as_they_say() -> None:
