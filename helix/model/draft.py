@@ -40,7 +40,7 @@ def draft_name(config: EngineConfig) -> str | None:
         raise ConfigError("speculation_method draft needs a draft_model")
     speculative = config.speculative
     for setting, is_set in (
-        ("draft_quantization", speculative.draft_quantization != "none"),
+        ("draft_quantization", speculative.draft_quantization not in ("auto", "none")),
         ("draft_vocabulary_size", speculative.draft_vocabulary_size is not None),
     ):
         if name is None and is_set:
@@ -80,11 +80,16 @@ def _load(name: str, config: EngineConfig, tokenizer: Tokenizer, bar: LoadingBar
         model=name,
         device=target.device,
         dtype=target.dtype,
-        quantization=config.speculative.draft_quantization,
         trust_remote_code=target.trust_remote_code,
         allow_pickle=target.allow_pickle,
     )
-    load = partial(load_model, model, bar, quantization_settings=config.quantization)
+    load = partial(
+        load_model,
+        model,
+        bar,
+        quantization=config.speculative.draft_quantization,
+        quantization_settings=config.quantization,
+    )
     own_tokenizer = load_tokenizer(model)
     if same_vocabulary(tokenizer, own_tokenizer):
         size = config.speculative.draft_vocabulary_size

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from helix.config import Quantization, QuantizationConfig
-from helix.errors import ModelLoadError
+from helix.errors import ConfigError, ModelLoadError
 from helix.kernels.quantized import MAX_IN_FEATURES
 from helix.model.layout import Route, RouteName, choose_route
 from helix.model.mapped_files import MappedFiles
-from helix.model.quantization import QuantizedRoute, choose_quantized_routes
+from helix.model.quantization import QuantizedRoute, check_quantization, choose_quantized_routes
 from helix.model.stand_in import StandIn
 
 _PACKABLE_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -155,6 +155,16 @@ def pack(
         reason=route.reason,
         quantization=quantized,
     )
+
+
+def automatic_quantization(model: nn.Module, device: torch.device) -> Quantization:
+    """Return int8 where a model can be quantised on a device, else none."""
+    try:
+        check_quantization("int8", device)
+        _check_quantizable(model, "int8")
+    except (ConfigError, ModelLoadError):
+        return "none"
+    return "int8"
 
 
 def _check_quantizable(model: nn.Module, quantization: Quantization) -> None:

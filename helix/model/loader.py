@@ -11,7 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from helix.config import DEMO_DRAFT_MODEL, DEMO_MODEL, ModelConfig, Quantization, QuantizationConfig
+from helix.config import (
+    DEMO_DRAFT_MODEL,
+    DEMO_MODEL,
+    DraftQuantization,
+    ModelConfig,
+    Quantization,
+    QuantizationConfig,
+)
 from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
@@ -63,10 +70,18 @@ def load_model(
     config: ModelConfig,
     bar: LoadingBar,
     *,
-    head_ids: Tensor | None = None,
+    quantization: DraftQuantization | None = None,
     quantization_settings: QuantizationConfig | None = None,
+    head_ids: Tensor | None = None,
 ) -> LoadedModel:
-    """Load, probe and prepare a model for serving; with head_ids, one that has logits of those tokens only.
+    """Load, probe and prepare a model for serving.
+
+    Args:
+        config: Which model, and how.
+        bar: Where its stages are shown.
+        quantization: In place of the config's; auto: int8 where it works.
+        quantization_settings: What weights of 4 bits look like.
+        head_ids: Tokens to have logits of; None: all.
 
     Raises:
         ConfigError: The device does not exist here, or models cannot be quantised on it.
@@ -76,7 +91,9 @@ def load_model(
     from transformers.utils import logging as transformers_logging
 
     device = resolve_device(config.device)
-    check_quantization(config.quantization, device)
+    bits: DraftQuantization = config.quantization if quantization is None else quantization
+    if bits != "auto":
+        check_quantization(bits, device)
     transformers_logging.set_verbosity_error()
     path = model_path(config.model)
     bar.begin(f"reading the weights of {config.model}")
@@ -97,13 +114,9 @@ def load_model(
     bar.begin(f"laying out the weights of {config.model}")
     if head_ids is not None:
         narrow_head(module, head_ids)
-    loaded = prepare(
-        module,
-        config.model,
-        device,
-        quantization=config.quantization,
-        quantization_settings=quantization_settings,
-    )
+    if bits == "auto":
+        bits = linear.automatic_quantization(module, device)
+    loaded = prepare(module, config.model, device, quantization=bits, quantization_settings=quantization_settings)
     return loaded if head_ids is None else replace(loaded, head_ids=head_ids.to(device))
 
 

@@ -16,7 +16,7 @@ from helix.errors import ModelLoadError
 from helix.kernels.build import KernelBuildError
 from helix.model import layout, linear
 from helix.model.layout import Route, choose_route
-from helix.model.linear import PackedLinear, pack
+from helix.model.linear import PackedLinear, automatic_quantization, pack
 
 SIZES = {
     "vocab_size": 101,
@@ -292,6 +292,13 @@ def test_a_model_that_would_mostly_stay_as_it_is_is_not_quantised() -> None:
         pack(Scales(), quantization="int8")
     with pytest.raises(ModelLoadError, match=r"sums of 131072 products at most; gate of Scales has 131073"):
         pack(Scales(2**17 + 1), quantization="int4")
+
+
+def test_bits_are_chosen_where_a_model_can_be_quantised() -> None:
+    cpu = torch.device("cpu")
+    assert automatic_quantization(llama(), cpu) == "int8"
+    assert automatic_quantization(Scales(), cpu) == "none", "most of it would stay as it is"
+    assert automatic_quantization(llama(), torch.device("meta")) == "none", "the kernels are for the CPU"
 
 
 def test_report_is_a_sentence() -> None:
