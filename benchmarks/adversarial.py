@@ -28,7 +28,7 @@ from helix.model.runner import ModelRunner
 
 NUM_WORDS = 48
 """Words of each set; a prompt has twice as many."""
-TEMPERATURE = 1.2
+TEMPERATURE = 1.5
 FREQUENCY_PENALTY = 2.0
 _SAMPLE_LEN = 192
 _NUM_SKIPPED = 32

@@ -70,7 +70,7 @@ def code_behind(text: str, heading: str) -> str:
 def test_it_says_what_it_runs(banner: str) -> None:
     assert banner.startswith("Loading helix-demo; until it is there, http://127.0.0.1:")
     assert "model         helix-demo (" in banner
-    assert "draft model   helix-demo-draft, and the model's own heads\n" in banner
+    assert "draft model   helix-demo-draft (int8 weights), and the model's own heads\n" in banner
     assert "depth 3" in banner
     assert "http://127.0.0.1:" in banner
 
