@@ -26,6 +26,8 @@ REQUIREMENTS: dict[str, list[list[str]]] = {
     ],
 }
 """What each environment needs, in the order in which it is installed."""
+_UNWANTED = {"openvino": ["torchvision"]}
+"""What is removed again: the registry's build is for another torch and fails beside this one; text does without."""
 _BUILD_OPTIONS = {"CMAKE_ARGS": "-DGGML_NATIVE=ON"}
 """For what is compiled: for this processor."""
 _MARKER = ".installed"
@@ -52,6 +54,8 @@ def python_of(name: str, folder: Path) -> Path:
             _run([sys.executable, "-m", "venv", str(environment)], output, name)
         for requirements in REQUIREMENTS[name]:
             _run([str(python), "-m", "pip", "install", "--quiet", *requirements], output, name)
+        if unwanted := _UNWANTED.get(name):
+            _run([str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *unwanted], output, name)
     marker.write_text(wanted, encoding="utf-8")
     return python
 
