@@ -121,8 +121,9 @@ def _command(compiler: str, variant: Variant) -> list[str]:
     sources = map(str, sorted(_SOURCES.glob("*.cpp")))
     link = ["-undefined", "dynamic_lookup"] if platform.system() == "Darwin" else []
     return [
-        compiler, "-O3", "-std=c++20", "-shared", "-fPIC", *variant.flags, f"-DHELIX_NAMESPACE={variant.namespace}",
-        f"-I{torch_dir / 'include'}", *sources, f"-L{torch_dir / 'lib'}", "-ltorch_cpu", *link,
+        compiler, "-O3", "-std=c++20", "-shared", "-fPIC", "-pthread", *variant.flags,
+        f"-DHELIX_NAMESPACE={variant.namespace}", f"-I{torch_dir / 'include'}", *sources,
+        f"-L{torch_dir / 'lib'}", "-ltorch_cpu", *link,
     ]  # fmt: skip
 
 

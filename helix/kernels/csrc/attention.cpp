@@ -1,4 +1,4 @@
-// The operator `attend` in the namespace HELIX_NAMESPACE, over torch's stable ABI and its thread pool.
+// The operator `attend` in the namespace HELIX_NAMESPACE, over torch's stable ABI.
 #include "attention.h"
 
 #include <torch/csrc/stable/library.h>

@@ -1,11 +1,10 @@
 // How one call of attention is divided into parts, and the parts shared among threads.
-#include <torch/csrc/stable/ops.h>
-
 #include <atomic>
 #include <utility>
 #include <vector>
 
 #include "attention.h"
+#include "threads.h"
 
 namespace {
 
@@ -80,7 +79,7 @@ void share_items(const PagedAttention<Format>& attention, const Plan& plan, int6
   std::atomic<int64_t> next = 0;
   const int64_t together = plan.heads.end, num_ranges = (attention.num_kv_heads + together - 1) / together;
   const int64_t num_items = num_ranges * num_parts;
-  torch::stable::parallel_for(0, std::min(plan.num_threads, num_items), 1, [&](int64_t, int64_t) {
+  helix::share(std::min(plan.num_threads, num_items), [&] {
     ChunkScratch<Format> scratch(plan.largest.num_rows, together * plan.largest.num_rows * attention.share(),
                                  attention.key_dim, attention.value_dim);
     for (int64_t item; (item = next.fetch_add(1, std::memory_order_relaxed)) < num_items;) {

@@ -58,7 +58,7 @@ helix::Multiply* multiply_of(const std::string& format) {
 // Calls work(row) for all rows, which read and write about `size` numbers each.
 template <class Work>
 void for_rows(int64_t num_rows, int64_t size, const Work& work) {
-  torch::stable::parallel_for(0, num_rows, std::max<int64_t>(1, kMinNumbers / size), [&](int64_t begin, int64_t end) {
+  helix::share_runs(num_rows, kMinNumbers / size, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) work(row);
   });
 }

@@ -1,4 +1,4 @@
-// The operator `linear` in the namespace HELIX_NAMESPACE, over torch's stable ABI and its thread pool.
+// The operator `linear` in the namespace HELIX_NAMESPACE, over torch's stable ABI.
 #include "linear.h"
 
 #include <torch/csrc/stable/library.h>

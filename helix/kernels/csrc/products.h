@@ -1,15 +1,15 @@
 // Multiplication by packed weights on bare memory, for operators that do more than multiply.
 #pragma once
 
-#include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
+
+#include "threads.h"
 
 namespace helix __attribute__((visibility("hidden"))) {
 
@@ -30,45 +30,18 @@ Multiply multiply_plain;
 // For weights in a quantised format, such as int8; null: there is none of that name.
 Multiply* quantized_multiply(std::string_view format);
 
-// Hands out the numbers up to `end` in runs: each the thread's share of half of what is left. Long runs are read at full
-// speed, and short ones at the end leave no thread waiting for one whose core is slower or shared with another program.
-class Runs {
- public:
-  Runs(int64_t end, int64_t num_threads) : end_(end), num_threads_(num_threads) {}
-
-  // Takes the run [begin, end); false: nothing is left.
-  bool take(int64_t& begin, int64_t& end) {
-    begin = next_.load(std::memory_order_relaxed);
-    do {
-      if (begin >= end_) return false;
-      end = begin + std::max<int64_t>(1, (end_ - begin) / (2 * num_threads_));
-    } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
-    return true;
-  }
-
- private:
-  std::atomic<int64_t> next_{0};
-  const int64_t end_, num_threads_;
-};
-
 // Calls multiply_blocks(begin, end) of problems for all their blocks, `panel` at a time; `grain` panels are worth a thread.
 template <class Problem>
 void multiply_together(std::span<const Problem> problems, std::span<const int64_t> num_blocks, int64_t panel,
                        int64_t grain) {
   std::vector<int64_t> first{0};  // panel of each problem, and one beyond the last
   for (const int64_t blocks : num_blocks) first.push_back(first.back() + (blocks + panel - 1) / panel);
-  const int64_t worth = std::max<int64_t>(1, grain), num_panels = first.back();
-  const int64_t num_threads =
-      std::min<int64_t>(torch::stable::get_num_threads(), (num_panels + worth - 1) / worth);
-  Runs runs(num_panels, std::max<int64_t>(1, num_threads));
-  torch::stable::parallel_for(0, num_threads, 1, [&](int64_t, int64_t) {
-    size_t i = 0;
-    for (int64_t begin, end; runs.take(begin, end);)
-      for (int64_t p = begin; p < end; ++p) {
-        while (p >= first[i + 1]) ++i;
-        const int64_t block = (p - first[i]) * panel;
-        problems[i].multiply_blocks(block, std::min(block + panel, num_blocks[i]));
-      }
+  share_runs(first.back(), grain, [&](int64_t begin, int64_t end) {
+    for (size_t i = 0; begin < end; ++begin) {
+      while (begin >= first[i + 1]) ++i;
+      const int64_t block = (begin - first[i]) * panel;
+      problems[i].multiply_blocks(block, std::min(block + panel, num_blocks[i]));
+    }
   });
 }
 

@@ -52,8 +52,8 @@ void run(const float* x, int64_t num_rows, int64_t num_k, std::span<const Produc
                         packed.size(1) * packed.size(2) == problems.back().block_stride(),
                     "linear: packed weight does not fit x of width ", num_k, " and ", num_outputs, " outputs");
   }
-  torch::stable::parallel_for(0, num_rows, std::max<int64_t>(1, kMinQuantized / std::max<int64_t>(num_k, 1)),
-                              [&](int64_t begin, int64_t end) { rows.fill(x, num_k, begin, end); });
+  helix::share_runs(num_rows, kMinQuantized / std::max<int64_t>(num_k, 1),
+                    [&](int64_t begin, int64_t end) { rows.fill(x, num_k, begin, end); });
   const int64_t panel = panel_size<W>(num_rows, problems.front().block_stride() * 4);
   const int64_t panel_work = panel * kBlock * std::max<int64_t>(num_k * num_rows, 1);
   helix::multiply_together<Problem>(problems, num_blocks, panel, kMinWork / panel_work);

@@ -1,5 +1,6 @@
-// The operators `draw` and `truncate` in the namespace HELIX_NAMESPACE, over torch's stable ABI and its thread pool.
+// The operators `draw` and `truncate` in the namespace HELIX_NAMESPACE, over torch's stable ABI.
 #include "sampling.h"
+#include "threads.h"
 
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
@@ -64,8 +65,8 @@ Tensor draw(const Tensor& logits, const Tensor& temperatures, const Tensor& top_
   const auto* seed = static_cast<const int64_t*>(seeds.const_data_ptr());
   const auto* position = static_cast<const int64_t*>(positions.const_data_ptr());
   auto* to = static_cast<int64_t*>(token_ids.mutable_data_ptr());
-  torch::stable::parallel_for(
-      0, num_rows, std::max<int64_t>(1, kMinLogits / vocab_size), [&](int64_t begin, int64_t end) {
+  helix::share_runs(
+      num_rows, kMinLogits / vocab_size, [&](int64_t begin, int64_t end) {
         std::optional<helix::Truncater> truncater;
         for (int64_t row = begin; row < end; ++row) {
           const helix::NoiseKey key(seed[row], position[row] * kNumStreams + stream);
@@ -90,8 +91,8 @@ std::tuple<Tensor, Tensor> truncate_rows(const Tensor& logits, const Tensor& tem
   const Limits limits(num_rows, temperatures, top_k, top_p, min_p);
   const auto* rows = static_cast<const float*>(logits.const_data_ptr());
   std::vector<std::vector<helix::Candidate>> kept(num_rows);
-  torch::stable::parallel_for(
-      0, num_rows, std::max<int64_t>(1, kMinLogits / vocab_size), [&](int64_t begin, int64_t end) {
+  helix::share_runs(
+      num_rows, kMinLogits / vocab_size, [&](int64_t begin, int64_t end) {
         helix::Truncater truncater(vocab_size);
         for (int64_t row = begin; row < end; ++row)
           kept[row] = truncater.keep(rows + row * stride, limits.of(row));
