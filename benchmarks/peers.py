@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -138,6 +141,18 @@ def largest(arguments: argparse.Namespace, cases: Sequence[Case]) -> Model:
     )
 
 
+@contextmanager
+def other_programs(number: int) -> Iterator[None]:
+    """Run programs that compute all the time, as the owner of a machine may while it serves."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for program in running:
+            program.kill()
+            program.wait()
+
+
 def prepare(peers: Sequence[Peer], model: Model, folder: Path) -> None:
     """Install and convert alone."""
     for peer in peers:
@@ -175,6 +190,7 @@ def main() -> None:
         "hardware": hardware(),
         "commit": commit(),
         "threads": arguments.threads,
+        "busy": arguments.busy,
         "model": f"{num_parameters / 1e6:,.0f} M weights a token",
         "num_parameters": num_parameters,
         **{name: [] for name in ("peers", "samples", "failures", "verdicts")},
@@ -188,14 +204,15 @@ def main() -> None:
             prepare(peers, model, arguments.environments)
             continue
         began_s = time.monotonic()
-        loaded, samples, failures = compare(
-            peers,
-            model,
-            cases,
-            rounds=arguments.rounds,
-            folder=arguments.environments,
-            has_time=partial(_is_before, until_s),
-        )
+        with other_programs(arguments.busy):
+            loaded, samples, failures = compare(
+                peers,
+                model,
+                cases,
+                rounds=arguments.rounds,
+                folder=arguments.environments,
+                has_time=partial(_is_before, until_s),
+            )
         document["peers"] += map(asdict, loaded)
         document["samples"] += map(asdict, samples)
         document["failures"] += map(asdict, failures)
@@ -248,6 +265,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--convert", action="store_true", help="install and convert alone, for a later run")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--busy", type=int, default=0, help="other programs that compute meanwhile")
     parser.add_argument(
         "--environments", type=Path, default=DEFAULT_FOLDER, help="folder for the peers' environments and models"
     )
