@@ -105,7 +105,8 @@ struct Problem {
     else
       for (int64_t r = 0; r < num; ++r) std::fill_n(totals + r * Blocks, Blocks, broadcast(x.offsets[row + r]));
     const int64_t num_steps = this->num_steps();
-    const int64_t chunk = last - first == 1 ? num_steps : kHasGroups<W> ? kChunkQuads * kQuad / W::kGroup : kChunkQuads;
+    const int64_t in_chunk = kHasGroups<W> ? kChunkQuads<W> * kQuad / W::kGroup : kChunkQuads<W>;
+    const int64_t chunk = last - first == 1 ? num_steps : in_chunk;
     for (int64_t begin = 0; begin < num_steps; begin += chunk) {
       const int64_t end = std::min(begin + chunk, num_steps);
       for (int64_t tile = first; tile < last; ++tile) {

@@ -150,7 +150,7 @@ struct Nibbles : NarrowQuads {
   static HELIX_INLINE Sum add_small(Sum sum, Ints small, int32_t number) {
     return (Sum)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)(small & 0xffff), (__m512i)broadcast(number));
   }
-  // The sum times the scale, rounded once: `excess`, which is exact, is what it has too much.
+  // The sum times the scale, rounded once: `excess`, which is exact for scales below 2^104, is what it has too much.
   static HELIX_INLINE Vec scaled(Sum sum, Vec scales, Vec excess) {
     return rounded((Vec)_mm512_fmsub_ps((__m512)sum, (__m512)scales, (__m512)excess));
   }
@@ -223,6 +223,24 @@ struct Int4 : Nibbles {
 template <class W>
 constexpr bool kHasGroups = std::is_base_of_v<Nibbles, W>;
 
+// a where it is larger, and b otherwise, as where a is no number.
+HELIX_INLINE Vec larger(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+  return a > b ? a : b;
+#endif
+}
+
+// The lowest byte of each word; compilers take the vector apart for that.
+HELIX_INLINE Bytes low_bytes(Ints words) {
+#if defined(__AVX512F__)
+  return (Bytes)_mm512_cvtepi32_epi8((__m512i)words);
+#else
+  return __builtin_convertvector(words, Bytes);
+#endif
+}
+
 // Writes k numbers of a row as whole numbers in [-127, 127], then zeros up to padded_k, and returns the scale: a number is
 // its whole number times the scale. A row that holds an infinity or no number has no number for a scale either.
 inline float quantize_row(const float* x, int64_t k, int64_t padded_k, int8_t* to) {
@@ -238,7 +256,7 @@ inline float quantize_row(const float* x, int64_t k, int64_t padded_k, int8_t* t
   for (int64_t i = 0; i < k; i += kLanes) {
     const Vec value = numbers(i);
     const Vec magnitude = (Vec)((Words)value & 0x7fffffffu);
-    largest = magnitude > largest ? magnitude : largest;
+    largest = larger(magnitude, largest);
     defect += value * 0.0f;
   }
   float most = 0.0f, wrong = 0.0f;
@@ -246,7 +264,7 @@ inline float quantize_row(const float* x, int64_t k, int64_t padded_k, int8_t* t
   const Vec inverse = broadcast(most < kSmallest ? 0.0f : 127.0f / most);
   const auto quantized = [&](int64_t i) {
     const Vec shifted = rounded(numbers(i) * inverse) + kRound;
-    return __builtin_convertvector((Ints)shifted, Bytes);
+    return low_bytes((Ints)shifted);
   };
   int64_t i = 0;
   for (; i + kLanes <= padded_k; i += kLanes) {

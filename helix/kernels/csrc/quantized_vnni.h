@@ -12,7 +12,9 @@
 namespace helix {
 namespace quantized {
 
-constexpr int kChunkQuads = 64;  // of k
+// Of k, in quads. At 4 bits so many have half the bytes, and a tile's end costs more.
+template <class W>
+constexpr int kChunkQuads = kHasGroups<W> ? 128 : 64;
 
 // Weights are requested so far ahead of the arithmetic; beyond the end of a block there follows that of the next tile.
 constexpr int ahead_bytes(int blocks) { return 8192 / blocks; }
