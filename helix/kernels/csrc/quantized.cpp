@@ -32,8 +32,13 @@ constexpr int64_t kPanelBytes = 1 << 18;  // of weights that stay in the second-
 template <class W>
 int64_t panel_size(int64_t num_rows, int64_t block_bytes) {
   using namespace helix::quantized;
-  if (num_rows <= kMaxRows<W>) return blocks_per_tile(static_cast<int>(num_rows));
+#if defined(HELIX_VNNI)
+  if (num_rows <= kRowsAtOnce) return blocks_per_tile<W>(Tiles{num_rows, kMaxRows<W>}.height());
+  return std::clamp<int64_t>(kPanelBytes / std::max<int64_t>(block_bytes, 1) / 2 * 2, 2, 8);
+#else
+  if (num_rows <= kMaxRows<W>) return blocks_per_tile<W>(static_cast<int>(num_rows));
   return std::clamp<int64_t>(kPanelBytes / std::max<int64_t>(block_bytes, 1), 1, 8);
+#endif
 }
 
 template <class W>

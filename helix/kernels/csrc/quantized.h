@@ -1,305 +1,11 @@
-// Multiplication by weights of 8 or 4 bits: y[rows, n] = x[rows, k] * w[n, k]^T + bias, for few rows.
-//
-// Every row of x becomes whole numbers in [-127, 127] and one scale, and products are summed in integers, which is exact:
-// neither the number of rows nor tile, thread or instruction set can change a bit. What is left to floating point is done in
-// one order and never fused, so that all variants agree bitwise:
-//   8 bits   the sum over all k, times the output's scale, times the row's scale, plus bias
-//   4 bits   the sum over each group of 32 or 64 k, times the group's scale, added up in the order of k; then as above
-//
-// Layout of packed weights, in words of 32 bits; a block is 16 outputs, a quad four steps of k, a byte each in one word:
-//   8 bits   [blocks, 1 + quads, 16]: 16 float32 scales, then the quads
-//   4 bits   [blocks, groups, 8 + 2 * group]: 16 bfloat16 scales, then as often as a group has two quads 16 words whose
-//            low nibbles are one quad and whose high nibbles are the next; a nibble is 8 more than the number it stands
-//            for. With zero points two words follow the scales, a nibble for each output in turn, which is what the
-//            nibbles of the group are more than their numbers.
+// Tiles of rows by packed weights of 8 or 4 bits.
 #pragma once
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
-#include <memory>
-#include <numeric>
-#include <type_traits>
-
-#include "vectors.h"
+#include "quantized_rows.h"
+#include "quantized_vnni.h"
 
 namespace helix {
 namespace quantized {
-
-constexpr int kBlock = 16;
-constexpr int kVectors = kBlock / kLanes;
-constexpr int kQuad = 4;
-
-// How a quad of a row is kept: as four bytes, or as two pairs of 16-bit numbers, steps 0 and 2, then 1 and 3.
-struct NarrowQuads {
-  using Number = int8_t;
-  static void fill(const int8_t* from, Number* to) { std::copy_n(from, kQuad, to); }
-};
-struct WideQuads {
-  using Number = int16_t;
-  static void fill(const int8_t* from, Number* to) {
-    to[0] = from[0], to[1] = from[2], to[2] = from[1], to[3] = from[3];
-  }
-  // Bytes 0 and 2 of each word, and bytes 1 and 3, as signed 16-bit numbers.
-  static HELIX_INLINE Shorts even(Shorts bytes) { return (bytes << 8) >> 8; }
-  static HELIX_INLINE Shorts odd(Shorts bytes) { return bytes >> 8; }
-  static HELIX_INLINE Shorts first(const Number* quad) { return (Shorts)broadcast(load<int32_t>(quad)); }
-  static HELIX_INLINE Shorts second(const Number* quad) { return (Shorts)broadcast(load<int32_t>(quad + 2)); }
-};
-
-// The two halves of each word, added.
-HELIX_INLINE Ints add_halves(Shorts halves) {
-#if defined(__AVX512BW__)
-  return (Ints)_mm512_madd_epi16((__m512i)halves, _mm512_set1_epi16(1));
-#elif defined(__AVX2__)
-  return (Ints)_mm256_madd_epi16((__m256i)halves, _mm256_set1_epi16(1));
-#else
-  return (((Ints)halves << 16) >> 16) + ((Ints)halves >> 16);
-#endif
-}
-
-// Products of the halves of each word, added; each is a product of bytes and fits 16 bits.
-HELIX_INLINE Ints multiply_halves(Shorts a, Shorts b) {
-#if defined(__AVX512BW__)
-  return (Ints)_mm512_madd_epi16((__m512i)a, (__m512i)b);
-#elif defined(__AVX2__)
-  return (Ints)_mm256_madd_epi16((__m256i)a, (__m256i)b);
-#else
-  return add_halves(a * b);
-#endif
-}
-
-// Products of numbers that fit 16 bits.
-HELIX_INLINE Ints multiply_small(Ints a, Ints b) {
-#if defined(__AVX2__)
-  return multiply_halves((Shorts)(a & 0xffff), (Shorts)b);
-#else
-  return a * b;
-#endif
-}
-
-// A kind of weight has: Number and fill of the quads it multiplies by, Weights as they are held in registers, kGroup,
-// whose multiple rows are padded to, and offset(), what sums start from to make up for numbers that are stored as more
-// than they mean.
-#if defined(__AVX512VNNI__) && defined(__AVX512BW__)
-struct Int8 : NarrowQuads {
-  using Weights = __m512i;
-  static constexpr int kGroup = kQuad;
-  static int32_t offset(const int8_t* from, int64_t size) {
-    int32_t sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += from[i];
-    return -128 * sum;
-  }
-  // The instruction takes one unsigned factor.
-  static HELIX_INLINE Weights unpack(const int32_t* from) {
-    return _mm512_xor_si512(load<__m512i>(from), _mm512_set1_epi8(-128));
-  }
-  static HELIX_INLINE Ints add(Ints sum, const Weights& weights, const Number* quad) {
-    return (Ints)_mm512_dpbusd_epi32((__m512i)sum, weights, (__m512i)broadcast(load<int32_t>(quad)));
-  }
-};
-#else
-struct Int8 : WideQuads {
-  struct Weights {
-    Shorts even, odd;
-  };
-  static constexpr int kGroup = kQuad;
-  static int32_t offset(const int8_t*, int64_t) { return 0; }
-  static HELIX_INLINE Weights unpack(const int32_t* from) {
-    const Shorts bytes = load<Shorts>(from);
-    return {even(bytes), odd(bytes)};
-  }
-  static HELIX_INLINE Ints add(Ints sum, const Weights& weights, const Number* quad) {
-    sum += multiply_halves(weights.even, first(quad));
-    sum += multiply_halves(weights.odd, second(quad));
-    return sum;
-  }
-};
-#endif
-
-// The halves of a word are summed apart, in 16 bits: over 64 numbers, 32 * 8 * 127 in magnitude at most, they fit; what
-// overflows on the way, since nibbles are 8 more than their numbers, comes back.
-inline int32_t offset_of_halves(const int8_t* from, int64_t size) {
-  int32_t first = 0, second = 0;
-  for (int64_t k = 0; k < size; k += kQuad) first += from[k] + from[k + 1], second += from[k + 2] + from[k + 3];
-  return static_cast<int32_t>(static_cast<uint32_t>(-8 * first & 0xffff) | static_cast<uint32_t>(-8 * second) << 16);
-}
-
-#if defined(__AVX512VNNI__) && defined(__AVX512BW__)
-struct Nibbles : NarrowQuads {
-  using Weights = __m512i;
-  using Sum = Ints;
-  static int32_t offset(const int8_t* from, int64_t size) {
-    int32_t sum = 0;
-    for (int64_t k = 0; k < size; ++k) sum += from[k];
-    return -8 * sum;
-  }
-  static HELIX_INLINE Weights low(Shorts words) { return (__m512i)(words & 0x0f0f); }
-  static HELIX_INLINE Weights high(Shorts words) { return (__m512i)((words >> 4) & 0x0f0f); }
-  static HELIX_INLINE Sum add(Sum sum, const Weights& weights, const Number* quad) {
-    return (Sum)_mm512_dpbusd_epi32((__m512i)sum, weights, (__m512i)broadcast(load<int32_t>(quad)));
-  }
-  static HELIX_INLINE Ints total(Sum sum) { return sum; }
-};
-#elif defined(__AVX2__)
-struct Nibbles : NarrowQuads {
-  using Weights = Shorts;
-  using Sum = Shorts;
-  static int32_t offset(const int8_t* from, int64_t size) { return offset_of_halves(from, size); }
-  static HELIX_INLINE Weights low(Shorts words) { return words & 0x0f0f; }
-  static HELIX_INLINE Weights high(Shorts words) { return (words >> 4) & 0x0f0f; }
-  static HELIX_INLINE Sum add(Sum sum, const Weights& weights, const Number* quad) {
-    const Ints numbers = broadcast(load<int32_t>(quad));
-#if defined(__AVX512BW__)
-    return sum + (Shorts)_mm512_maddubs_epi16((__m512i)weights, (__m512i)numbers);
-#else
-    return sum + (Shorts)_mm256_maddubs_epi16((__m256i)weights, (__m256i)numbers);
-#endif
-  }
-  static HELIX_INLINE Ints total(Sum sum) { return add_halves(sum); }
-};
-#else
-struct Nibbles : WideQuads {
-  struct Weights {
-    Shorts even, odd;
-  };
-  using Sum = Shorts;
-  // Halves here are steps 0 and 2, then 1 and 3, so the sums of a word are those of steps 0 and 1, 2 and 3.
-  static int32_t offset(const int8_t* from, int64_t size) { return offset_of_halves(from, size); }
-  static HELIX_INLINE Weights low(Shorts words) { return {words & 0x000f, (words >> 8) & 0x000f}; }
-  static HELIX_INLINE Weights high(Shorts words) { return {(words >> 4) & 0x000f, (words >> 12) & 0x000f}; }
-  static HELIX_INLINE Sum add(Sum sum, const Weights& weights, const Number* quad) {
-    return sum + weights.even * first(quad) + weights.odd * second(quad);
-  }
-  static HELIX_INLINE Ints total(Sum sum) { return add_halves(sum); }
-};
-#endif
-
-// Weights of 4 bits whose groups have a scale, or a scale and a zero point.
-template <int Group, bool HasZeroPoints>
-struct Int4 : Nibbles {
-  static constexpr int kGroup = Group;
-  static constexpr bool kHasZeroPoints = HasZeroPoints;
-  static constexpr int kZeroPointsAt = kBlock / 2;
-  static constexpr int kPairsAt = kZeroPointsAt + (kHasZeroPoints ? kBlock / 8 : 0);
-  static constexpr int kGroupWords = kPairsAt + kGroup * kBlock / 8;
-  static_assert(kGroup % (2 * kQuad) == 0 && kGroup <= 64);
-
-  static HELIX_INLINE Vec scales(const int32_t* group, int v) {
-    const Halves halves = load<Halves>(reinterpret_cast<const uint16_t*>(group) + v * kLanes);
-    return (Vec)(__builtin_convertvector(halves, Words) << 16);
-  }
-  // What the numbers of a group are more than their nibbles less 8.
-  static HELIX_INLINE Ints surplus(const int32_t* group, int v) {
-    Words words = (Words)broadcast(group[kZeroPointsAt + v * kLanes / 8]), shifts;
-#pragma GCC unroll 16
-    for (int lane = 0; lane < kLanes; ++lane) shifts[lane] = 4 * ((v * kLanes + lane) % 8);
-    if constexpr (kLanes == kBlock) {
-      const Words more = (Words)broadcast(group[kZeroPointsAt + 1]);
-      constexpr int kHalf = kLanes / 2;
-#pragma GCC unroll 16
-      for (int lane = kHalf; lane < kLanes; ++lane) words[lane] = more[lane];
-    }
-    return 8 - (Ints)(words >> shifts & 15);
-  }
-};
-template <class W>
-constexpr bool kHasGroups = std::is_base_of_v<Nibbles, W>;
-
-// Writes k numbers of a row as whole numbers in [-127, 127], then zeros up to padded_k, and returns the scale: a number is
-// its whole number times the scale. A row that holds an infinity or no number has no number for a scale either.
-inline float quantize_row(const float* x, int64_t k, int64_t padded_k, int8_t* to) {
-  constexpr float kRound = 0x1.8p23f;  // adding it leaves the nearest integer in the low bits
-  constexpr float kSmallest = 0x1p-100f;  // its inverse is finite; smaller rows count as zero
-  const auto numbers = [&](int64_t i) {
-    if (i + kLanes <= k) return load<Vec>(x + i);
-    Vec rest{};
-    if (i < k) std::memcpy(&rest, x + i, (k - i) * sizeof(float));
-    return rest;
-  };
-  Vec largest{}, defect{};
-  for (int64_t i = 0; i < k; i += kLanes) {
-    const Vec value = numbers(i);
-    const Vec magnitude = (Vec)((Words)value & 0x7fffffffu);
-    largest = magnitude > largest ? magnitude : largest;
-    defect += value * 0.0f;
-  }
-  float most = 0.0f, wrong = 0.0f;
-  for (int lane = 0; lane < kLanes; ++lane) most = std::max(most, largest[lane]), wrong += defect[lane];
-  const Vec inverse = broadcast(most < kSmallest ? 0.0f : 127.0f / most);
-  const auto quantized = [&](int64_t i) {
-    const Vec shifted = rounded(numbers(i) * inverse) + kRound;
-    return __builtin_convertvector((Ints)shifted, Bytes);
-  };
-  int64_t i = 0;
-  for (; i + kLanes <= padded_k; i += kLanes) {
-    const Bytes bytes = quantized(i);
-    std::memcpy(to + i, &bytes, sizeof(bytes));
-  }
-  if (i < padded_k) {
-    const Bytes bytes = quantized(i);
-    std::memcpy(to + i, &bytes, padded_k - i);
-  }
-  return (most < kSmallest ? 0.0f : most / 127.0f) + wrong;
-}
-
-// The rows of x, quantised. padded_k is a whole number of groups.
-template <class W>
-struct Rows {
-  using Number = typename W::Number;
-  int64_t padded_k, num_offsets;
-  std::unique_ptr<Number[]> numbers;    // [num_rows, padded_k]
-  std::unique_ptr<int32_t[]> offsets;   // [num_rows, num_offsets]
-  std::unique_ptr<int32_t[]> sums;      // [num_rows, num_offsets] of numbers, for weights with zero points
-  std::unique_ptr<float[]> scales;      // [num_rows]
-
-  Rows(int64_t num_rows, int64_t k)
-      : padded_k((k + W::kGroup - 1) / W::kGroup * W::kGroup),
-        num_offsets(kHasGroups<W> ? padded_k / W::kGroup : 1),
-        numbers(new Number[num_rows * padded_k]),
-        offsets(new int32_t[num_rows * num_offsets]),
-        sums(has_sums() ? new int32_t[num_rows * num_offsets] : nullptr),
-        scales(new float[num_rows]) {}
-
-  static constexpr bool has_sums() {
-    if constexpr (kHasGroups<W>) return W::kHasZeroPoints;
-    else return false;
-  }
-
-  void fill(const float* x, int64_t k, int64_t begin, int64_t end) {
-    const std::unique_ptr<int8_t[]> bytes(new int8_t[padded_k]);
-    for (int64_t row = begin; row < end; ++row) {
-      scales[row] = quantize_row(x + row * k, k, padded_k, bytes.get());
-      Number* to = numbers.get() + row * padded_k;
-      for (int64_t i = 0; i < padded_k; i += kQuad) W::fill(bytes.get() + i, to + i);
-      const int64_t size = kHasGroups<W> ? W::kGroup : padded_k;
-      for (int64_t group = 0; group < num_offsets; ++group) {
-        const int8_t* from = bytes.get() + group * size;
-        offsets[row * num_offsets + group] = W::offset(from, size);
-        if constexpr (has_sums()) sums[row * num_offsets + group] = std::accumulate(from, from + size, int32_t{0});
-      }
-    }
-  }
-};
-
-// Most rows of a tile, whose sums take most registers, and pairs of quads between two tests for the end of a group.
-#if defined(__AVX512F__)
-template <class W>
-constexpr int kMaxRows = 8;
-constexpr int blocks_per_tile(int rows) { return rows <= 6 ? 4 : 2; }
-constexpr int pairs_at_once(int) { return 1; }
-#elif defined(__AVX2__)
-template <class W>
-constexpr int kMaxRows = kHasGroups<W> ? 6 : 4;
-constexpr int blocks_per_tile(int) { return 1; }
-constexpr int pairs_at_once(int rows) { return rows == 1 ? 8 : 4; }
-#else
-template <class W>
-constexpr int kMaxRows = 2;
-constexpr int blocks_per_tile(int) { return 1; }
-constexpr int pairs_at_once(int) { return 1; }
-#endif
 
 // Weights are requested this many bytes ahead of the arithmetic. One block after another is one run of memory: then the
 // processor looks ahead better by itself, as long as one row's arithmetic does not fill what it can have under way.
@@ -346,12 +52,93 @@ struct Problem {
   };
 
   // One vector of sums, already times the scales of the weights.
-  HELIX_INLINE void store(Vec sums, int64_t row, const Place& to, int r, int place) const {
+  HELIX_INLINE void store(Vec sums, int64_t row, const Place& to, int64_t r, int place) const {
     sums = rounded(sums * broadcast(x.scales[row + r]));
     if (to.bias) sums += load<Vec>(to.bias + place);
     std::memcpy(to.y + r * to.stride + place, &sums, sizeof(Vec));
   }
 
+#if defined(HELIX_VNNI)
+  using Total = std::conditional_t<kHasGroups<W>, Vec, Ints>;
+
+  int64_t num_steps() const { return kHasGroups<W> ? x.num_offsets : num_quads(); }
+
+  // Blocks [begin, end): their weights stay in cache while all rows pass over them.
+  void multiply_blocks(int64_t begin, int64_t end) const {
+    constexpr int64_t kTiles = kRowsAtOnce / kMaxRows<W>;
+    for (int64_t first = 0; first < x.tiles.count(); first += kTiles) {
+      const int64_t last = std::min(first + kTiles, x.tiles.count());
+      const int blocks = blocks_per_tile<W>(x.tiles.height());
+      if (blocks == 4) multiply_blocks<4>(first, last, begin, end);
+      else if (blocks == 3) multiply_blocks<3>(first, last, begin, end);
+      else multiply_blocks<2>(first, last, begin, end);
+    }
+  }
+
+  template <int Blocks>
+  void multiply_blocks(int64_t first, int64_t last, int64_t begin, int64_t end) const {
+    const int64_t row = x.tiles.begin(first);
+    const int64_t whole = std::min(end, num_outputs / kBlock);
+    int64_t block = begin;
+    const auto place = [&] {
+      const int64_t output = block * kBlock;
+      return Place{y + row * num_outputs + output, num_outputs, bias ? bias + output : nullptr};
+    };
+    for (; block + Blocks <= whole; block += Blocks) multiply_tiles<Blocks>(first, last, block, place());
+    for (; block < whole; ++block) multiply_tiles<1>(first, last, block, place());
+    if (block < end) {
+      const Place to = place();
+      const int64_t num_valid = num_outputs - block * kBlock, num = x.tiles.begin(last) - row;
+      float edge[kRowsAtOnce * kBlock], edge_bias[kBlock] = {};
+      if (bias) std::copy_n(to.bias, num_valid, edge_bias);
+      multiply_tiles<1>(first, last, block, {edge, kBlock, bias ? edge_bias : nullptr});
+      for (int64_t r = 0; r < num; ++r) std::copy_n(edge + r * kBlock, num_valid, to.y + r * num_outputs);
+    }
+  }
+
+  // All rows of tiles [first, last) by as many blocks as one tile has.
+  template <int Blocks>
+  void multiply_tiles(int64_t first, int64_t last, int64_t block, const Place& to) const {
+    alignas(Vec) Total totals[kRowsAtOnce * Blocks];
+    const int64_t row = x.tiles.begin(first), num = x.tiles.begin(last) - row;
+    if constexpr (kHasGroups<W>) std::fill_n(totals, num * Blocks, Vec{});
+    else
+      for (int64_t r = 0; r < num; ++r) std::fill_n(totals + r * Blocks, Blocks, broadcast(x.offsets[row + r]));
+    const int64_t num_steps = this->num_steps();
+    const int64_t in_chunk = kHasGroups<W> ? kChunkQuads<W> * kQuad / W::kGroup : kChunkQuads<W>;
+    const int64_t chunk = last - first == 1 ? num_steps : in_chunk;
+    for (int64_t begin = 0; begin < num_steps; begin += chunk) {
+      const int64_t end = std::min(begin + chunk, num_steps);
+      for (int64_t tile = first; tile < last; ++tile) {
+        const int64_t from = x.tiles.begin(tile);
+        add_steps<Blocks>(static_cast<int>(x.tiles.begin(tile + 1) - from), from, block, begin, end,
+                          totals + (from - row) * Blocks);
+      }
+    }
+    for (int64_t r = 0; r < num; ++r)
+      for (int b = 0; b < Blocks; ++b) {
+        const Total total = totals[r * Blocks + b];
+        if constexpr (kHasGroups<W>) store(total, row, to, r, b * kBlock);
+        else
+          store(__builtin_convertvector(total, Vec) * load<Vec>(w + (block + b) * block_stride()), row, to, r, b * kBlock);
+      }
+  }
+
+  template <int Rows, int Blocks>
+  void add_steps(int64_t row, int64_t block, int64_t begin, int64_t end, Total* totals) const {
+    const Operands<W> from{w + block * block_stride(), block_stride(), num_steps(),
+                           x.numbers.get() + row * x.padded_k, x.offsets.get() + row * x.num_offsets,
+                           x.has_sums() ? x.sums.get() + row * x.num_offsets : nullptr};
+    if constexpr (kHasGroups<W>) add_groups<W, Rows, Blocks>(from, begin, end, totals);
+    else add_quads<W, Rows, Blocks>(from, begin, end, totals);
+  }
+
+  template <int Blocks, int Rows = kMaxRows<W>>
+  void add_steps(int rows, int64_t row, int64_t block, int64_t begin, int64_t end, Total* totals) const {
+    if (rows == Rows) return add_steps<Rows, Blocks>(row, block, begin, end, totals);
+    if constexpr (Rows > 1) add_steps<Blocks, Rows - 1>(rows, row, block, begin, end, totals);
+  }
+#else
   template <int Rows, int Blocks>
   void multiply_tile(int64_t row, int64_t block, const Place& to) const {
     if constexpr (kHasGroups<W>) multiply_int4<Rows, Blocks>(row, block, to);
@@ -472,7 +259,7 @@ struct Problem {
   void multiply_rows(int rows, int64_t row, int64_t begin, int64_t end) const {
     if constexpr (Rows > 1)
       if (rows < Rows) return multiply_rows<Rows - 1>(rows, row, begin, end);
-    constexpr int kBlocks = blocks_per_tile(Rows);
+    constexpr int kBlocks = blocks_per_tile<W>(Rows);
     const int64_t whole = std::min(end, num_outputs / kBlock);
     int64_t block = begin;
     const auto place = [&] {
@@ -493,12 +280,12 @@ struct Problem {
 
   // Blocks [begin, end): their weights stay in cache while all rows pass over them.
   void multiply_blocks(int64_t begin, int64_t end) const {
-    const int64_t num_tiles = (num_rows + kMaxRows<W> - 1) / kMaxRows<W>;
-    for (int64_t tile = 0; tile < num_tiles; ++tile) {
-      const int64_t row = tile * num_rows / num_tiles, next = (tile + 1) * num_rows / num_tiles;
+    for (int64_t tile = 0; tile < x.tiles.count(); ++tile) {
+      const int64_t row = x.tiles.begin(tile), next = x.tiles.begin(tile + 1);
       multiply_rows<>(static_cast<int>(next - row), row, begin, end);
     }
   }
+#endif
 };
 
 }  // namespace quantized
