@@ -6,6 +6,7 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -24,11 +25,15 @@ constexpr int64_t kWidePanel = 8;  // blocks
 constexpr int64_t kPage = 1024, kPadding = kPage / 2 + 16;
 constexpr int64_t kMinWork = 1 << 17;  // multiplications worth a thread
 
-// Blocks that pass through all chunks of k together. Few rows: as few as a tile takes, so that memory is read in long
-// runs. Many rows: as many as stay in the second-level cache, so that x is read seldom.
-int64_t panel_size(int64_t num_rows) {
-  if (num_rows <= helix::kMaxRows) return helix::blocks_per_tile(static_cast<int>(num_rows));
-  return num_rows <= kSkinnyRows ? 1 : kWidePanel;
+// Blocks that pass through all chunks of k together. Few rows: as few as any tile takes whole, so that memory is read in
+// long runs. Many rows: as many as stay in the second-level cache, so that x is read seldom, unless threads would be left
+// without work.
+int64_t panel_size(int64_t num_rows, int64_t num_blocks) {
+  if (num_rows <= kSkinnyRows)
+    return helix::blocks_per_tile(static_cast<int>(num_rows / std::max<int64_t>(1, helix::tiles_of(num_rows))));
+  int64_t panel = kWidePanel;
+  while (panel > 2 && num_blocks < 8 * panel * torch::stable::get_num_threads()) panel /= 2;
+  return panel;
 }
 
 // A copy of x with rows kPadding further apart, if that is worth it.
@@ -51,7 +56,7 @@ void run(const float* x, int64_t num_rows, int64_t num_k, std::span<const Produc
     problems.push_back({rows, numbers, product.bias, product.y, num_rows, num_k, product.num_outputs, x_stride});
     num_blocks.push_back(product.packed.size(0));
   }
-  const int64_t panel = panel_size(num_rows);
+  const int64_t panel = panel_size(num_rows, std::accumulate(num_blocks.begin(), num_blocks.end(), int64_t{0}));
   const int64_t panel_work = panel * helix::kBlock * num_k * std::max<int64_t>(num_rows, 1);
   helix::multiply_together<helix::Problem<W>>(problems, num_blocks, panel, kMinWork / panel_work);
 }

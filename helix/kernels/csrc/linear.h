@@ -20,10 +20,6 @@ namespace helix {
 constexpr int kBlock = 16;
 constexpr int kPair = 2 * kBlock;
 constexpr int64_t kChunkPairs = 256;
-// How far ahead of the arithmetic weights are requested, in pairs: from memory into the second-level cache, and from
-// there into the first. A single row waits for memory whatever is requested; far requests only get in its way.
-constexpr int kPrefetchNear = 8;
-constexpr int kPrefetchFar = 128;
 
 #if defined(__AVX512F__)
 constexpr int kMaxRows = 12;
@@ -38,6 +34,7 @@ constexpr int blocks_per_tile(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 :
 constexpr int kMaxRows = 3;
 constexpr int blocks_per_tile(int rows) { return rows == 1 ? 2 : 1; }
 #endif
+constexpr int64_t tiles_of(int64_t num_rows) { return (num_rows + kMaxRows - 1) / kMaxRows; }
 constexpr int kVectors = kBlock / kLanes;
 // A tile's sums leave few registers for anything else.
 constexpr bool is_tight(int rows, int blocks) { return rows * blocks * kVectors >= (kRegisters * 5) / 8; }
@@ -113,19 +110,35 @@ struct Float16 {
   }
 };
 
+// How far ahead of the arithmetic weights are requested, in pairs: `near` from the second-level cache into the first, and
+// `far` from memory into the second. Few rows wait for memory whatever is requested; far requests only get in their way.
+#if defined(__AVX512F__)
+// Many rows leave memory the time to bring all of the next chunk.
+constexpr bool requests_next_chunk(int rows) { return rows > 6; }
+constexpr int prefetch_near(int rows) { return requests_next_chunk(rows) ? 8 : 24; }
+constexpr int prefetch_far(int) { return 0; }
+#else
+constexpr bool requests_next_chunk(int) { return false; }
+constexpr int prefetch_near(int) { return 8; }
+constexpr int prefetch_far(int rows) { return rows > 1 ? 128 : 0; }
+#endif
+
 template <class W, int Rows>
-HELIX_INLINE void prefetch_ahead(const typename W::Number* pair) {
-  constexpr int kLine = 64 / sizeof(typename W::Number);
+HELIX_INLINE void prefetch_ahead(const typename W::Number* pair, int64_t next_chunk) {
+  constexpr int kNear = prefetch_near(Rows), kFar = prefetch_far(Rows), kLine = 64 / sizeof(typename W::Number);
   for (int place = 0; place < kPair; place += kLine) {
-    __builtin_prefetch(pair + kPrefetchNear * kPair + place, 0, 3);
-    if constexpr (Rows > 1) __builtin_prefetch(pair + kPrefetchFar * kPair + place, 0, 2);
+    __builtin_prefetch(pair + kNear * kPair + place, 0, 3);
+    if constexpr (kFar) __builtin_prefetch(pair + kFar * kPair + place, 0, 2);
+    if constexpr (requests_next_chunk(Rows)) __builtin_prefetch(pair + next_chunk + place, 0, 2);
   }
 }
 
-// y += x * w for Rows rows and Blocks neighbouring blocks over one chunk of k.
+// y += x * w for Rows rows and Blocks neighbouring blocks over one chunk of k; the next one lies `next_chunk` numbers
+// ahead. Within its caller the compiler would keep the caller's numbers in registers and spill sums.
 template <class W, int Rows, int Blocks>
-void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w, int64_t block_stride, int64_t num_k,
-                   float* y, int64_t y_stride) {
+__attribute__((noinline)) void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w,
+                                             int64_t block_stride, int64_t next_chunk, int64_t num_k, float* y,
+                                             int64_t y_stride) {
   constexpr bool kTight = is_tight(Rows, Blocks);
   Vec sums[Rows][Blocks][kVectors] = {};
   const int64_t num_pairs = num_k / 2;
@@ -140,7 +153,7 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
       Vec first[kHeld][kVectors], second[kHeld][kVectors];
 #pragma GCC unroll 16
       for (int b = 0; b < kHeld; ++b) {
-        prefetch_ahead<W, Rows>(from + b * block_stride);
+        prefetch_ahead<W, Rows>(from + b * block_stride, next_chunk);
         W::load_first(from + b * block_stride, first[b]);
       }
 #pragma GCC unroll 16
@@ -194,6 +207,11 @@ void multiply_tile(const float* x, int64_t x_stride, const typename W::Number* w
   }
 }
 
+// Steps [k, k + num_k); the weights of the steps that follow lie `next` numbers behind theirs.
+struct Chunk {
+  int64_t k, num_k, next;
+};
+
 template <class W>
 struct Problem {
   const float* x;  // [num_rows, num_k], rows x_stride apart
@@ -206,32 +224,35 @@ struct Problem {
 
   // One tile row over blocks [begin, end) and one chunk of k.
   template <int Rows>
-  void multiply_rows(int64_t row, int64_t begin, int64_t end, int64_t k, int64_t k_len) const {
+  void multiply_rows(int64_t row, int64_t begin, int64_t end, const Chunk& chunk) const {
     constexpr int kBlocks = blocks_per_tile(Rows);
-    const float* from = x + row * x_stride + k;
-    const typename W::Number* weights = w + k / 2 * kPair;
-    int64_t block = begin;
     const int64_t num_whole = num_outputs / kBlock;
+    int64_t block = begin;
     for (; block + kBlocks <= std::min(end, num_whole); block += kBlocks)
-      multiply_tile<W, Rows, kBlocks>(from, x_stride, weights + block * block_stride(), block_stride(), k_len,
-                                      y + row * num_outputs + block * kBlock, num_outputs);
+      multiply_one<Rows, kBlocks>(row, block, chunk, y + row * num_outputs + block * kBlock, num_outputs);
     for (; block < std::min(end, num_whole); ++block)
-      multiply_tile<W, Rows, 1>(from, x_stride, weights + block * block_stride(), block_stride(), k_len,
-                                y + row * num_outputs + block * kBlock, num_outputs);
+      multiply_one<Rows, 1>(row, block, chunk, y + row * num_outputs + block * kBlock, num_outputs);
     if (block < end) {
       const int64_t num_valid = num_outputs - block * kBlock;
       float edge[Rows * kBlock] = {};
       float* to = y + row * num_outputs + block * kBlock;
       for (int r = 0; r < Rows; ++r) std::copy_n(to + r * num_outputs, num_valid, edge + r * kBlock);
-      multiply_tile<W, Rows, 1>(from, x_stride, weights + block * block_stride(), block_stride(), k_len, edge, kBlock);
+      multiply_one<Rows, 1>(row, block, chunk, edge, kBlock);
       for (int r = 0; r < Rows; ++r) std::copy_n(edge + r * kBlock, num_valid, to + r * num_outputs);
     }
   }
 
+  template <int Rows, int Blocks>
+  void multiply_one(int64_t row, int64_t block, const Chunk& chunk, float* to, int64_t to_stride) const {
+    multiply_tile<W, Rows, Blocks>(x + row * x_stride + chunk.k, x_stride,
+                                   w + block * block_stride() + chunk.k / 2 * kPair, block_stride(), chunk.next,
+                                   chunk.num_k, to, to_stride);
+  }
+
   template <int Rows = kMaxRows>
-  void multiply_rows(int rows, int64_t row, int64_t begin, int64_t end, int64_t k, int64_t k_len) const {
-    if (rows == Rows) return multiply_rows<Rows>(row, begin, end, k, k_len);
-    if constexpr (Rows > 1) multiply_rows<Rows - 1>(rows, row, begin, end, k, k_len);
+  void multiply_rows(int rows, int64_t row, int64_t begin, int64_t end, const Chunk& chunk) const {
+    if (rows == Rows) return multiply_rows<Rows>(row, begin, end, chunk);
+    if constexpr (Rows > 1) multiply_rows<Rows - 1>(rows, row, begin, end, chunk);
   }
 
   // Blocks [begin, end): a chunk of their weights stays in cache while all rows pass over it.
@@ -242,12 +263,16 @@ struct Problem {
       if (bias) std::copy(bias + first, bias + last, to + first);
       else std::fill(to + first, to + last, 0.0f);
     }
-    const int64_t num_tiles = (num_rows + kMaxRows - 1) / kMaxRows;
+    const int64_t num_tiles = tiles_of(num_rows);
+    const int64_t panel = (end - begin) * block_stride();
     for (int64_t k = 0; k < num_k; k += 2 * kChunkPairs) {
-      const int64_t k_len = std::min(2 * kChunkPairs, num_k - k);
+      const int64_t left = num_k - k;
+      Chunk chunk{k, std::min(2 * kChunkPairs, left), kChunkPairs * kPair};
+      if (num_k < 4 * kChunkPairs) chunk.next = panel;  // so short that the next chunk may be far smaller than this
+      else if (left <= 2 * kChunkPairs) chunk.next = panel - k / 2 * kPair;
       for (int64_t tile = 0; tile < num_tiles; ++tile) {
         const int64_t row = tile * num_rows / num_tiles, next = (tile + 1) * num_rows / num_tiles;
-        multiply_rows<>(static_cast<int>(next - row), row, begin, end, k, k_len);
+        multiply_rows<>(static_cast<int>(next - row), row, begin, end, chunk);
       }
     }
   }
