@@ -20,8 +20,9 @@ constexpr int kBlock = 16;
 constexpr int kMaxRows = 6;
 constexpr int kMaxBlocks = 4;
 constexpr int kWidth = kMaxBlocks * kBlock;
-// Of a tile's weights so many pairs stay in the first-level cache while all rows pass over them.
-constexpr int64_t kChunkPairs = 64;
+// Of a tile's weights so many pairs stay in cache while all rows pass over them: the first-level cache, in runs that memory
+// keeps up with, or for many rows the second, so that their sums are loaded less often.
+constexpr int64_t chunk_pairs(int64_t num_tiles) { return num_tiles <= 8 ? 64 : 256; }
 
 // The rows of x, rounded to nearest even, each pair of steps in a word; zero padded.
 struct Rows {
@@ -113,7 +114,7 @@ struct Problem {
     if (bias)
       for (int64_t row = 0; row < num_rows; ++row) std::copy_n(bias + first, num_valid, &sums[row * kWidth]);
     const int64_t num_tiles = (num_rows + kMaxRows - 1) / kMaxRows;
-    const int64_t chunk = num_tiles == 1 ? x.num_pairs : kChunkPairs;
+    const int64_t chunk = num_tiles == 1 ? x.num_pairs : chunk_pairs(num_tiles);
     for (int64_t pair = 0; pair < x.num_pairs; pair += chunk) {
       const int64_t next = pair + chunk;
       const uint32_t* ahead = next < x.num_pairs ? weights(begin, next) : weights(end, 0);
