@@ -16,14 +16,16 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from helix.errors import ConfigError
 from helix.kernels.linear import load_linear_kernel
 from helix.kernels.quantized import WEIGHT_FORMATS, load_quantized_kernel
-from helix.model.layout import Route, choose_route
+from helix.model.layout import Route, choose_bf16_route, choose_route
 from helix.model.quantization import QuantizedRoute
 
 SHAPES = "2048x5632,5632x2048,2048x2048,2048x32000,384x1024,384x4096"
@@ -38,6 +40,8 @@ def routes(weight_dtype: torch.dtype) -> dict[str, Route | QuantizedRoute]:
     found: dict[str, Route | QuantizedRoute] = {
         f"kernel {_name(weight_dtype)}": Route("kernel", weight_dtype, torch.float32, "", kernel)
     }
+    with suppress(ConfigError):
+        found["kernel inputs bfloat16"] = choose_bf16_route(torch.float32)
     for name in WEIGHT_FORMATS:
         found[f"kernel {name}"] = QuantizedRoute(load_quantized_kernel(name), torch.float32)
     for dtype in dict.fromkeys((weight_dtype, torch.float32)):

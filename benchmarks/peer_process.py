@@ -40,6 +40,7 @@ class Peer:
 
 PEERS = [
     Peer("Helix bf16", "helix", "helix_engine", 16, "bfloat16"),
+    Peer("Helix bf16 inputs too", "helix", "helix_engine", 16, "bfloat16 inputs"),
     Peer("llama.cpp BF16", "llama_cpp", "llama_cpp_library", 16, "BF16"),
     Peer("llama.cpp F16", "llama_cpp", "llama_cpp_library", 16, "F16"),
     Peer("transformers bf16", "helix", "transformers_generate", 16, "bfloat16"),

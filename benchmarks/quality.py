@@ -3,10 +3,10 @@
     python -m benchmarks.quality [--conversations 200] [--prompts 20] [--dtype auto]
 
 The built-in model reads held-out conversations of its corpus and writes answers to held-out prompts, with weights as in
-the checkpoint and in 8 and 4 bits, and with a KV cache of 8 bits. Perplexity is that of the assistant's words.
-Everything else compares with the model as it is: `same first choice` counts words whose likeliest token is the same,
-`divergence` is the mean Kullback-Leibler divergence in nats, `same answers` counts greedy answers that are the same to
-the last token, and `right` those that the corpus generator's own check accepts.
+the checkpoint and in 8 and 4 bits, with inputs of linear layers in bfloat16, and with a KV cache of 8 bits. Perplexity
+is that of the assistant's words. Everything else compares with the model as it is: `same first choice` counts words
+whose likeliest token is the same, `divergence` is the mean Kullback-Leibler divergence in nats, `same answers` counts
+greedy answers that are the same to the last token, and `right` those that the corpus generator's own check accepts.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from helix import EngineConfig, LLMEngine, ModelConfig, SamplingParams
 from helix.config import (
     CacheConfig,
     KVCacheDtype,
+    MatmulPrecision,
     OutputQuantization,
     Quantization,
     QuantizationConfig,
@@ -35,12 +36,14 @@ from helix.config import (
 from helix.demo import TARGET_DIR, corpus
 from helix.demo.corpus import Conversation
 from helix.demo.example import Split
+from helix.errors import ConfigError
 from helix.model.batch import Span
 
 MAX_ANSWER_LEN = 128
-ARMS: dict[str, tuple[Quantization, KVCacheDtype, QuantizationConfig]] = {
-    "none": ("none", "auto", QuantizationConfig()),
-    "int8": ("int8", "auto", QuantizationConfig()),
+ARMS: dict[str, tuple[Quantization, KVCacheDtype, QuantizationConfig, MatmulPrecision]] = {
+    "none": ("none", "auto", QuantizationConfig(), "float32"),
+    "none, inputs bfloat16": ("none", "auto", QuantizationConfig(), "bfloat16"),
+    "int8": ("int8", "auto", QuantizationConfig(), "float32"),
     **{
         f"int4, groups of {size}{', zero points' if has_zero_points else ''}{', all' if output == 'int4' else ''}": (
             "int4",
@@ -50,16 +53,17 @@ ARMS: dict[str, tuple[Quantization, KVCacheDtype, QuantizationConfig]] = {
                 quantization_zero_points=has_zero_points,
                 quantization_output_layer=output,
             ),
+            "float32",
         )
         for output in get_args(OutputQuantization)
         for size in (32, 64)
         for has_zero_points in (False, True)
     },
-    "kv int8": ("none", "int8", QuantizationConfig()),
-    "int8, kv int8": ("int8", "int8", QuantizationConfig()),
+    "kv int8": ("none", "int8", QuantizationConfig(), "float32"),
+    "int8, kv int8": ("int8", "int8", QuantizationConfig(), "float32"),
 }
-"""Bits of the weights and of the KV cache, and the form of 4 bits; `all` have the output layer in 4 bits too. The first
-is what the others are compared with."""
+"""Bits of the weights and of the KV cache, the form of 4 bits, and what inputs of linear layers are rounded to; `all`
+have the output layer in 4 bits too. The first is what the others are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +127,16 @@ def make_engine(
     dtype: Any,
     kv_cache_dtype: KVCacheDtype = "auto",
     settings: QuantizationConfig | None = None,
+    matmul_precision: MatmulPrecision = "float32",
 ) -> LLMEngine:
-    """Return the built-in model alone."""
+    """Return the built-in model alone.
+
+    Raises:
+        ConfigError: It cannot run so on this machine, or with this dtype.
+    """
     return LLMEngine(
         EngineConfig(
-            model=ModelConfig(quantization=quantization, dtype=dtype, device="cpu"),
+            model=ModelConfig(quantization=quantization, dtype=dtype, device="cpu", matmul_precision=matmul_precision),
             cache=CacheConfig(kv_cache_dtype=kv_cache_dtype),
             speculative=SpeculativeConfig(speculation_method="none"),
             quantization=settings or QuantizationConfig(),
@@ -144,8 +153,12 @@ def main() -> None:
     arguments = parser.parse_args()
     conversations = held_out(arguments.conversations)
     results: dict[str, Quality] = {}
-    for name, (quantization, kv_cache_dtype, settings) in ARMS.items():
-        engine = make_engine(quantization, arguments.dtype, kv_cache_dtype, settings)
+    for name, (quantization, kv_cache_dtype, settings, precision) in ARMS.items():
+        try:
+            engine = make_engine(quantization, arguments.dtype, kv_cache_dtype, settings, precision)
+        except ConfigError as error:
+            print(f"{name}: {error}")
+            continue
         prompts = [p for kind in WORKLOADS for p in draw_prompts(kind, engine.tokenizer, arguments.prompts)]
         logprobs, said = read(engine, conversations)
         answers, right = write(engine, prompts)

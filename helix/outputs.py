@@ -270,5 +270,7 @@ class EngineInfo:
     """Bits of the weights of linear layers."""
     draft_quantization: str = "none"
     """The same of the draft model."""
+    matmul_precision: str = "float32"
+    """What the inputs of linear layers are rounded to on a CPU."""
     kv_cache_dtype: str = "float32"
     """Number format of keys and values."""

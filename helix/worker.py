@@ -129,6 +129,7 @@ class Worker:
             has_mtp=self.mtp is not None,
             quantization=target.loaded.quantization,
             draft_quantization="none" if draft is None else draft.loaded.quantization,
+            matmul_precision=target.loaded.matmul_precision,
             kv_cache_dtype=str(target.pool.dtype).removeprefix("torch."),
         )
 

@@ -35,6 +35,10 @@ def _weights(quantization: str) -> str:
     return "" if quantization == "none" else f"{quantization} weights"
 
 
+def _inputs(info: EngineInfo) -> str:
+    return "" if info.matmul_precision == "float32" else f"inputs of linear layers in {info.matmul_precision}"
+
+
 def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, version: str) -> str:
     """Return what runs, where it is, and two ways to talk to it."""
     url = base_url(config.host, port)
@@ -42,7 +46,7 @@ def banner(info: EngineInfo, config: ServerConfig, *, model: str, port: int, ver
     rows = {
         "model": f"{model} ({info.architecture}, {_count(info.num_parameters)} parameters)",
         "draft model": _draft_model(info),
-        "device": ", ".join(filter(None, (info.device, info.dtype, _weights(info.quantization)))),
+        "device": ", ".join(filter(None, (info.device, info.dtype, _weights(info.quantization), _inputs(info)))),
         "context": f"{info.max_model_len:,} tokens",
         "KV cache": f"{info.num_blocks:,} blocks of {info.block_size} tokens = {num_tokens:,} tokens, "
         f"{info.kv_cache_bytes / 2**20:,.0f} MiB{' of int8' if info.kv_cache_dtype == 'int8' else ''}",

@@ -13,6 +13,7 @@ from helix.config import (
     CacheConfig,
     EngineConfig,
     KVCacheDtype,
+    MatmulPrecision,
     Quantization,
     QuantizationConfig,
     SchedulerConfig,
@@ -78,6 +79,7 @@ def make_engine(
     quantization: Quantization = "none",
     draft_quantization: Quantization = "none",
     quantization_settings: QuantizationConfig | None = None,
+    matmul_precision: MatmulPrecision = "float32",
     **speculative: Any,
 ) -> LLMEngine:
     """Assemble an engine over copies of the models; mtp are weights of heads, further keywords SpeculativeConfig's.
@@ -99,7 +101,12 @@ def make_engine(
     )
     cpu = torch.device("cpu")
     loaded = prepare(
-        copy.deepcopy(target), "tiny", cpu, quantization=quantization, quantization_settings=quantization_settings
+        copy.deepcopy(target),
+        "tiny",
+        cpu,
+        quantization=quantization,
+        quantization_settings=quantization_settings,
+        matmul_precision=matmul_precision,
     )
     worker = build_worker(
         config,

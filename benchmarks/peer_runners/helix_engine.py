@@ -22,7 +22,7 @@ _METHODS: dict[str, SpeculationMethod] = {PLAIN: "none", DRAFT: "draft", LOOKUP:
 
 
 class HelixBackend:
-    """An engine; weights is a number format of the checkpoint, or a quantization of Helix."""
+    """An engine; weights is a number format of the checkpoint, alone or of inputs too, or a quantization of Helix."""
 
     def __init__(self, model: Model) -> None:
         quantization: Quantization = "none"
@@ -35,6 +35,7 @@ class HelixBackend:
                     model=model.folder,
                     dtype="float32" if model.weights == "float32" else "auto",
                     quantization=quantization,
+                    matmul_precision="bfloat16" if model.weights == "bfloat16 inputs" else "float32",
                     num_threads=model.num_threads,
                 ),
                 scheduler=SchedulerConfig(max_num_seqs=max(16, model.max_batch)),

@@ -48,8 +48,11 @@ _AVX2_FLAGS = ("-mavx2", "-mfma", "-mf16c")
 _AVX2_NEEDS = ("avx2", "fma3", "f16c")
 _AVX512_FLAGS = (*_AVX2_FLAGS, "-mavx512f", "-mavx512vl", "-mavx512bw")
 _AVX512_NEEDS = (*_AVX2_NEEDS, "avx512_f", "avx512_vl", "avx512_bw")
+_VNNI_FLAGS = (*_AVX512_FLAGS, "-mavx512vnni")
+_VNNI_NEEDS = (*_AVX512_NEEDS, "avx512_vnni")
 VARIANTS = (
-    Variant("avx512vnni", (*_AVX512_FLAGS, "-mavx512vnni"), (*_AVX512_NEEDS, "avx512_vnni")),
+    Variant("avx512bf16", (*_VNNI_FLAGS, "-mavx512bf16"), (*_VNNI_NEEDS, "avx512_bf16")),
+    Variant("avx512vnni", _VNNI_FLAGS, _VNNI_NEEDS),
     Variant("avx512", _AVX512_FLAGS, _AVX512_NEEDS),
     Variant("avx2", _AVX2_FLAGS, _AVX2_NEEDS),
     Variant("portable", (), ()),

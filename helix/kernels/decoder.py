@@ -17,8 +17,9 @@ from helix.kernels.build import Variant
 from helix.kernels.linear import load_linear_kernel
 from helix.kernels.quantized import FormatName
 
-WeightLayout = Literal["plain"] | FormatName
-"""How the weights are packed: as `kernels.linear` does, or in one of the formats of `kernels.quantized`."""
+WeightLayout = Literal["plain", "bf16"] | FormatName
+"""How the weights are packed and multiplied by: as `kernels.linear` does, as `kernels.bf16` does with the same weights,
+or in one of the formats of `kernels.quantized`."""
 
 
 class LayerParts(NamedTuple):

@@ -178,7 +178,7 @@ def _layout(decoder: nn.Module) -> WeightLayout:
     route = linears[0].route
     _expect(route.name == "kernel" and route.activation_dtype is torch.float32, "Helix's own kernels do not serve it")
     if isinstance(route, Route):
-        return "plain"
+        return "bf16" if route.matmul_precision == "bfloat16" else "plain"
     return route.kernel.weight_format.name
 
 

@@ -1,7 +1,7 @@
 """Ways to lay out a weight and multiply by it on CPU, and the choice among them.
 
     kernel    Helix's own kernel: weights stay in the checkpoint's format and sums are float32; a row's result is
-              bitwise the same whatever rows and threads surround it
+              bitwise the same whatever rows and threads surround it; inputs are rounded to bfloat16 if asked
     onednn    oneDNN's own layout: bfloat16 where the CPU multiplies it, else float32
     torch     `F.linear` on the weight as it was loaded
 
@@ -17,6 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from helix.config import MatmulPrecision
+from helix.errors import ConfigError
+from helix.kernels.bf16 import load_bf16_kernel
 from helix.kernels.build import KernelBuildError
 from helix.kernels.linear import LinearKernel, load_linear_kernel, pack_weight, unpack_weight, weight_rows
 
@@ -33,6 +36,8 @@ class Route:
     reason: str
     """Why this route and none before it, for humans."""
     kernel: LinearKernel | None = None
+    matmul_precision: MatmulPrecision = "float32"
+    """What the kernel rounds inputs to."""
 
     @property
     def is_row_invariant(self) -> bool:
@@ -104,6 +109,29 @@ class Route:
         if self.name == "onednn":
             raise NotImplementedError("oneDNN's layout has no rows to look up")
         return F.embedding(indices, packed)
+
+
+def choose_bf16_route(activation_dtype: torch.dtype) -> Route:
+    """Return the route of bfloat16 weights whose inputs are rounded to bfloat16.
+
+    Raises:
+        ConfigError: It is not available here.
+    """
+    try:
+        kernel = load_bf16_kernel()
+    except KernelBuildError as error:
+        raise ConfigError(f"matmul_precision bfloat16 is not available here: {error}") from error
+    reason = f"own {kernel.variant} kernel, inputs in bfloat16"
+    return Route("kernel", torch.bfloat16, activation_dtype, reason, kernel, "bfloat16")
+
+
+def check_matmul_precision(precision: MatmulPrecision, device: torch.device) -> None:
+    """Raise ConfigError if it is not available on this machine and device; to be asked before a model is loaded."""
+    if precision == "float32":
+        return
+    if device.type != "cpu":
+        raise ConfigError(f"matmul_precision {precision} works on the CPU only, and the model would run on {device}")
+    choose_bf16_route(torch.float32)
 
 
 def choose_route(weight_dtype: torch.dtype, activation_dtype: torch.dtype, *, use_kernels: bool = True) -> Route:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from helix.config import Quantization, QuantizationConfig
+from helix.config import MatmulPrecision, Quantization, QuantizationConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.kernels.quantized import MAX_IN_FEATURES
-from helix.model.layout import Route, RouteName, choose_route
+from helix.model.layout import Route, RouteName, choose_bf16_route, choose_route
 from helix.model.mapped_files import MappedFiles
 from helix.model.quantization import QuantizedRoute, check_quantization, choose_quantized_routes
 from helix.model.stand_in import StandIn
@@ -102,6 +102,7 @@ def pack(
     use_kernels: bool = True,
     quantization: Quantization = "none",
     quantization_settings: QuantizationConfig | None = None,
+    matmul_precision: MatmulPrecision = "float32",
 ) -> PackReport:
     """Replace every `nn.Linear` of a model in place, freeing the originals one by one.
 
@@ -119,9 +120,11 @@ def pack(
         use_kernels: False leaves Helix's own kernels out; quantisation needs them.
         quantization: Bits of the weights that are kept.
         quantization_settings: What weights of 4 bits look like; None: as they do by default.
+        matmul_precision: What inputs are rounded to; layers whose weights are not bfloat16 take theirs as they are.
 
     Raises:
-        ConfigError: The weights shall be quantised, and Helix's own kernels are not available.
+        ConfigError: The weights shall be quantised, or inputs rounded, and Helix's own kernels are not available; or
+            inputs shall be rounded, and most weights are not bfloat16, or shall be quantised.
         ModelLoadError: The model is not on the CPU, or a linear layer is none of float32, bfloat16 and float16, or
             quantisation would reach the smaller part of the model.
     """
@@ -130,7 +133,13 @@ def pack(
     activation_dtype = activation_dtype or _default_activation_dtype(model)
     route: Route | QuantizedRoute
     quantized = ""
-    if quantization == "none":
+    if matmul_precision == "bfloat16":
+        route = rounding = _rounding_route(quantization, weight_dtype, activation_dtype)
+        plain = choose_route(weight_dtype, activation_dtype)
+        tied = _replace_linears(
+            model, lambda layer: rounding if layer.weight.dtype is torch.bfloat16 else plain, weight_dtype
+        )
+    elif quantization == "none":
         route = choose_route(weight_dtype, activation_dtype, use_kernels=use_kernels)
         tied = _replace_linears(model, lambda layer: route, weight_dtype)
     else:
@@ -155,6 +164,17 @@ def pack(
         reason=route.reason,
         quantization=quantized,
     )
+
+
+def _rounding_route(quantization: Quantization, weight_dtype: torch.dtype, activation_dtype: torch.dtype) -> Route:
+    if quantization != "none":
+        raise ConfigError(f"matmul_precision bfloat16 is for weights as they are, not {quantization}")
+    if weight_dtype is not torch.bfloat16:
+        raise ConfigError(
+            f"matmul_precision bfloat16 is for weights in bfloat16, and this model's are {_name(weight_dtype)}; "
+            "dtype bfloat16 rounds them too"
+        )
+    return choose_bf16_route(activation_dtype)
 
 
 def automatic_quantization(model: nn.Module, device: torch.device) -> Quantization:

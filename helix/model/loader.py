@@ -15,6 +15,7 @@ from helix.config import (
     DEMO_DRAFT_MODEL,
     DEMO_MODEL,
     DraftQuantization,
+    MatmulPrecision,
     ModelConfig,
     Quantization,
     QuantizationConfig,
@@ -23,6 +24,7 @@ from helix.errors import ConfigError, ModelLoadError
 from helix.model import attention, linear
 from helix.model.families import LayerSpec, probe
 from helix.model.fusion import FusedModel, fuse
+from helix.model.layout import check_matmul_precision
 from helix.model.loading_bar import LoadingBar
 from helix.model.mapped_files import forgotten_behind
 from helix.model.narrow_head import narrow_head
@@ -56,6 +58,8 @@ class LoadedModel:
     """How linear layers are computed, for people; the same after every start."""
     quantization: Quantization = "none"
     """Bits of the weights of linear layers."""
+    matmul_precision: MatmulPrecision = "float32"
+    """What inputs of linear layers are rounded to."""
     head_ids: Tensor | None = None
     """The tokens that it has logits of, in their order; None: all of them."""
     fused: FusedModel | None = None
@@ -84,7 +88,7 @@ def load_model(
         head_ids: Tokens to have logits of; None: all.
 
     Raises:
-        ConfigError: The device does not exist here, or models cannot be quantised on it.
+        ConfigError: The device does not exist here, or models cannot be quantised or inputs rounded on it.
         ModelLoadError: The model is missing, broken, or of a family that would be served wrongly.
     """
     from transformers import AutoModelForCausalLM
@@ -94,6 +98,7 @@ def load_model(
     bits: DraftQuantization = config.quantization if quantization is None else quantization
     if bits != "auto":
         check_quantization(bits, device)
+    check_matmul_precision(config.matmul_precision, device)
     transformers_logging.set_verbosity_error()
     path = model_path(config.model)
     bar.begin(f"reading the weights of {config.model}")
@@ -116,7 +121,14 @@ def load_model(
         narrow_head(module, head_ids)
     if bits == "auto":
         bits = linear.automatic_quantization(module, device)
-    loaded = prepare(module, config.model, device, quantization=bits, quantization_settings=quantization_settings)
+    loaded = prepare(
+        module,
+        config.model,
+        device,
+        quantization=bits,
+        quantization_settings=quantization_settings,
+        matmul_precision=config.matmul_precision,
+    )
     return loaded if head_ids is None else replace(loaded, head_ids=head_ids.to(device))
 
 
@@ -138,11 +150,12 @@ def prepare(
     *,
     quantization: Quantization = "none",
     quantization_settings: QuantizationConfig | None = None,
+    matmul_precision: MatmulPrecision = "float32",
 ) -> LoadedModel:
     """Move a loaded module to its device, pack its linear layers on a CPU, and install paged attention.
 
     Raises:
-        ConfigError: Models cannot be quantised on this machine.
+        ConfigError: Models cannot be quantised, or inputs rounded, on this machine, or not those of this model.
         ModelLoadError: The family cannot be served through paged attention, or this model not be quantised.
     """
     architecture = type(module).__name__
@@ -154,7 +167,12 @@ def prepare(
         layers = probe(module, architecture)
     dtype, linear_route, fused = next(module.parameters()).dtype, "torch", None
     if device.type == "cpu":
-        report = linear.pack(module, quantization=quantization, quantization_settings=quantization_settings)
+        report = linear.pack(
+            module,
+            quantization=quantization,
+            quantization_settings=quantization_settings,
+            matmul_precision=matmul_precision,
+        )
         logger.info("%s", report)
         dtype, linear_route = report.activation_dtype, f"{report.reason}, {report.weight_format} weights"
     module.set_attn_implementation(attention.IMPLEMENTATION)  # type: ignore[operator]
@@ -174,6 +192,7 @@ def prepare(
         num_parameters=num_parameters,
         linear_route=linear_route,
         quantization=quantization,
+        matmul_precision=matmul_precision,
         fused=fused,
     )
 

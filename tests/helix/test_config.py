@@ -31,6 +31,8 @@ from helix.errors import ConfigError
         (SpeculativeConfig, {"prediction_depth": 0}),
         (SpeculativeConfig, {"suffix_pool_tokens": -1}),
         (ModelConfig, {"max_model_len": 0}),
+        (ModelConfig, {"matmul_precision": "bfloat16", "quantization": "int8"}),
+        (ModelConfig, {"matmul_precision": "bfloat16", "dtype": "float16"}),
         (QuantizationConfig, {"quantization_group_size": 48}),
     ],
 )

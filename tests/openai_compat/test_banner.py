@@ -46,6 +46,7 @@ def test_bits_of_weights_are_shown_where_they_are_not_the_checkpoints() -> None:
     text = shown(replace(INFO, quantization="int8", draft_quantization="int4", draft_remark="other tokenizer"))
     assert "cpu, float32, int8 weights" in text
     assert "fake/draft (int4 weights, other tokenizer)" in text
+    assert "cpu, float32, inputs of linear layers in bfloat16\n" in shown(replace(INFO, matmul_precision="bfloat16"))
 
 
 def test_the_curl_line_is_valid_shell_with_valid_json() -> None:

@@ -50,7 +50,7 @@ void check_numbers(const Tensor& tensor, const char* name) {
 
 helix::Multiply* multiply_of(const std::string& format) {
   if (format == "plain") return helix::multiply_plain;
-  helix::Multiply* multiply = helix::quantized_multiply(format);
+  helix::Multiply* multiply = format == "bf16" ? helix::bf16_multiply() : helix::quantized_multiply(format);
   STD_TORCH_CHECK(multiply, "decode: unknown format ", format);
   return multiply;
 }

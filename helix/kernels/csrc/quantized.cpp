@@ -64,35 +64,9 @@ void run(const float* x, int64_t num_rows, int64_t num_k, std::span<const Produc
   helix::multiply_together<Problem>(problems, num_blocks, panel, kMinWork / panel_work);
 }
 
-Tensor multiply(helix::Multiply* run_all, const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
-                int64_t num_outputs) {
-  const int64_t dim = x.dim();
-  STD_TORCH_CHECK(dim >= 1 && x.scalar_type() == ScalarType::Float && x.is_cpu(), "linear: x must be float32 on the CPU");
-  const int64_t num_k = x.size(dim - 1);
-  std::vector<int64_t> sizes;
-  int64_t num_rows = 1;
-  for (int64_t d = 0; d + 1 < dim; ++d) {
-    sizes.push_back(x.size(d));
-    num_rows *= x.size(d);
-  }
-  sizes.push_back(num_outputs);
-  const float* bias_data = nullptr;
-  if (bias.has_value()) {
-    STD_TORCH_CHECK(bias->dim() == 1 && bias->size(0) == num_outputs && bias->scalar_type() == ScalarType::Float &&
-                        bias->is_cpu() && bias->is_contiguous(),
-                    "linear: bias must be float32, contiguous, one number per output");
-    bias_data = static_cast<const float*>(bias->const_data_ptr());
-  }
-  const Tensor plain = x.is_contiguous() ? x : torch::stable::contiguous(x);
-  Tensor y = torch::stable::new_empty(x, sizes);
-  const Product product{packed, bias_data, num_outputs, static_cast<float*>(y.mutable_data_ptr())};
-  run_all(static_cast<const float*>(plain.const_data_ptr()), num_rows, num_k, {&product, 1});
-  return y;
-}
-
 template <class W>
 Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, int64_t num_outputs) {
-  return multiply(&run<W>, x, packed, bias, num_outputs);
+  return helix::multiply_alone(&run<W>, x, packed, bias, num_outputs);
 }
 
 constexpr std::pair<std::string_view, helix::Multiply*> kFormats[] = {

@@ -30,7 +30,7 @@ def test_pytorchs_own_variable_limits_the_variants(monkeypatch: pytest.MonkeyPat
     """As a CPU without AVX-512, or without any vectors, would: so that each can be tested on all."""
     everything = {name: True for variant in VARIANTS for name in variant.needs}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: everything)
-    for limit, first in (("AVX512", "avx512vnni"), ("AVX2", "avx2"), ("DEFAULT", "portable")):
+    for limit, first in (("AVX512", "avx512bf16"), ("AVX2", "avx2"), ("DEFAULT", "portable")):
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda limit=limit: limit)
         assert supported_variants()[0].name == first
 

@@ -94,9 +94,8 @@ class Decoder:
         self, kernel: DecoderKernel, start: int, end: int, *, window: int = 0, chunk: int = 0, kept: Sequence[int] = ()
     ) -> Tensor:
         """Compute tokens [start, end) behind what the pools hold, and return those kept of them, or all."""
-        pack = pack_weight if self.layout == "plain" else WEIGHT_FORMATS[self.layout].pack
         packed = [
-            part._replace(**{name: pack(getattr(part, name)) for name in PACKED}).as_list() for part in self.plain
+            part._replace(**{name: self._pack(getattr(part, name)) for name in PACKED}).as_list() for part in self.plain
         ]
         positions, kept_rows = torch.arange(start, end), torch.tensor(kept, dtype=torch.int64)
         slots = self.table[positions // BLOCK_SIZE] * BLOCK_SIZE + positions % BLOCK_SIZE
@@ -106,6 +105,11 @@ class Decoder:
             windows=[window, 0], chunks=[0, chunk], num_heads=self.shape.num_heads, inner_size=self.shape.inner,
             layout=self.layout, scale=SCALE, epsilon=EPSILON,
         )  # fmt: skip
+
+    def _pack(self, weight: Tensor) -> Tensor:
+        if self.layout == "bf16":
+            return pack_weight(weight.bfloat16())
+        return pack_weight(weight) if self.layout == "plain" else WEIGHT_FORMATS[self.layout].pack(weight)
 
     def reference(self, *, window: int = 0, chunk: int = 0) -> Tensor:
         """All tokens in float64."""
@@ -190,14 +194,26 @@ def test_keys_and_values_of_8_bits_are_those_of_32_quantised(kernel: DecoderKern
 
 NUMBER_FORMATS = pytest.mark.parametrize(
     ("layout", "kv_dtype"),
-    [("plain", torch.float32), ("int8", torch.float32), ("int4_g64_zp", torch.float32), ("plain", torch.int8)],
+    [
+        ("plain", torch.float32),
+        ("bf16", torch.float32),
+        ("int8", torch.float32),
+        ("int4_g64_zp", torch.float32),
+        ("plain", torch.int8),
+    ],
 )
+
+
+def skip_without(layout: WeightLayout, kernel: DecoderKernel) -> None:
+    if layout == "bf16" and kernel.variant != "avx512bf16":
+        pytest.skip("this variant does not multiply by inputs in bfloat16")
 
 
 @NUMBER_FORMATS
 def test_rows_are_bitwise_independent_of_how_a_context_is_cut(
     kernel: DecoderKernel, layout: WeightLayout, kv_dtype: torch.dtype
 ) -> None:
+    skip_without(layout, kernel)
     shape = Shape(has_biases=True, has_head_norms=True)
     expected = Decoder(shape, 48, layout=layout, kv_dtype=kv_dtype).compute(kernel, 0, 48, window=9)
     for size in (1, 2, 5, 16):
@@ -212,6 +228,7 @@ def test_rows_that_are_kept_alone_are_those_of_a_whole_pass(
     kernel: DecoderKernel, layout: WeightLayout, kv_dtype: torch.dtype, kept: tuple[int, ...]
 ) -> None:
     """Keys and values of the others too, or later tokens would attend to what was never stored."""
+    skip_without(layout, kernel)
     shape = Shape(has_biases=True, has_head_norms=True)
     whole, cut = (Decoder(shape, 24, layout=layout, kv_dtype=kv_dtype) for _ in range(2))
     for decoder in (whole, cut):
@@ -249,6 +266,13 @@ def test_refuses_positions_without_angles_and_parts_that_do_not_fit(kernel: Deco
     decoder.plain[1] = decoder.plain[1]._replace(inner_norm=torch.ones(39))
     with pytest.raises(RuntimeError, match="inner norm"):
         decoder.compute(kernel, 0, 8)
+
+
+def test_a_variant_refuses_a_layout_that_it_does_not_have(kernel: DecoderKernel) -> None:
+    if kernel.variant == "avx512bf16":
+        pytest.skip("it has all of them")
+    with pytest.raises(RuntimeError, match="unknown format bf16"):
+        Decoder(Shape(), 8, layout="bf16").compute(kernel, 0, 8)
 
 
 def test_has_a_fake_implementation(kernel: DecoderKernel) -> None:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from helix.config import Quantization
-from helix.errors import ModelLoadError
+from helix.errors import ConfigError, ModelLoadError
 from helix.kernels.build import KernelBuildError
 from helix.model import layout, linear
-from helix.model.layout import Route, choose_route
+from helix.model.layout import Route, check_matmul_precision, choose_route
 from helix.model.linear import PackedLinear, automatic_quantization, pack
 
 SIZES = {
@@ -276,6 +276,38 @@ def test_quantised_weights_are_as_small_as_they_say() -> None:
     sizes = {q: pack(llama(hidden_size=256).bfloat16(), quantization=q).weight_bytes for q in QUANTIZATIONS}
     assert sizes["int8"] < 0.55 * sizes["none"]
     assert sizes["int4"] < 0.7 * sizes["int8"]
+
+
+def test_inputs_are_rounded_where_weights_are_bfloat16_and_nowhere_else() -> None:
+    """A router in float32 keeps its precision."""
+    try:
+        check_matmul_precision("bfloat16", torch.device("cpu"))
+    except ConfigError as error:
+        pytest.skip(str(error))
+    model = llama().bfloat16()
+    model.lm_head.float()
+    expected = logits(llama())
+    report = pack(model, matmul_precision="bfloat16")
+    assert report.num_layers == 2 * 7 + 1
+    assert report.is_row_invariant
+    assert report.activation_dtype is torch.float32
+    assert "inputs in bfloat16" in str(report)
+    precisions = {
+        name.rpartition(".")[2]: module.route.matmul_precision  # type: ignore[union-attr]
+        for name, module in model.named_modules()
+        if isinstance(module, PackedLinear)
+    }
+    assert precisions.pop("lm_head") == "float32"
+    assert set(precisions.values()) == {"bfloat16"}
+    assert 0 < (logits(model) - expected).norm() < 0.02 * expected.norm()
+
+
+def test_inputs_are_not_rounded_for_weights_of_other_formats() -> None:
+    for dtype in (torch.float32, torch.float16):
+        with pytest.raises(ConfigError, match=f"for weights in bfloat16, and this model's are {str(dtype)[6:]}"):
+            pack(llama().to(dtype), matmul_precision="bfloat16")
+    with pytest.raises(ConfigError, match="for weights as they are, not int8"):
+        pack(llama().bfloat16(), quantization="int8", matmul_precision="bfloat16")
 
 
 class Scales(nn.Module):

@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 from helix.config import ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.model import loader
+from helix.model.layout import check_matmul_precision
 from helix.model.linear import PackedLinear
 from helix.model.loader import NUM_LOADING_STAGES, LoadedModel, load_model, model_path, prepare, resolve_device
 from helix.model.loading_bar import LoadingBar
@@ -64,6 +65,18 @@ def test_the_number_format_is_the_operators_or_the_checkpoints(folder: Path, dty
     lm_head = _load(ModelConfig(model=str(folder), device="cpu", dtype=dtype)).module.lm_head
     assert isinstance(lm_head, PackedLinear)
     assert lm_head.packed.dtype is expected
+
+
+def test_inputs_are_rounded_if_asked_and_the_route_says_so(folder: Path) -> None:
+    try:
+        check_matmul_precision("bfloat16", torch.device("cpu"))
+    except ConfigError as error:
+        pytest.skip(str(error))
+    loaded = _load(ModelConfig(model=str(folder), device="cpu", matmul_precision="bfloat16"))
+    assert loaded.matmul_precision == "bfloat16"
+    assert loaded.linear_route.endswith("inputs in bfloat16, bfloat16 weights")
+    assert loaded.dtype is torch.float32
+    assert loaded.fused is not None
 
 
 def test_weights_are_quantised_at_load_and_the_route_says_so(folder: Path) -> None:
