@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,8 +102,8 @@ def build(variant: Variant, *, cache_dir: Path = DEFAULT_CACHE_DIR, compilers: t
         KernelBuildError: There is no compiler, or it fails.
     """
     compiler = find_compiler(compilers or DEFAULT_COMPILERS)
-    command = _command(compiler, variant)
-    library = cache_dir / f"{variant.namespace}-{_fingerprint(command)}.so"
+    compile_command, link_options = _command(compiler, variant)
+    library = cache_dir / f"{variant.namespace}-{_fingerprint([*compile_command, *link_options])}.so"
     if library.exists():
         return library
     _LOGGER.info("Compiling Helix's kernels for %s; this happens once and takes some seconds.", variant.name)
@@ -110,8 +111,15 @@ def build(variant: Variant, *, cache_dir: Path = DEFAULT_CACHE_DIR, compilers: t
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache_dir) as scratch:
+            sources = sorted(_SOURCES.glob("*.cpp"))
+            objects = [str(Path(scratch) / f"{source.stem}.o") for source in sources]
+            with ThreadPoolExecutor(os.cpu_count()) as executor:
+                commands = [
+                    [*compile_command, "-c", str(source), "-o", to] for source, to in zip(sources, objects, strict=True)
+                ]
+                list(executor.map(_run, commands))
             unfinished = Path(scratch) / library.name
-            _run([*command, "-o", str(unfinished)])
+            _run([compiler, "-shared", *objects, "-o", str(unfinished), *link_options])
             os.replace(unfinished, library)
     except OSError as error:
         raise KernelBuildError(f"kernels cannot be stored in {cache_dir}: {error}") from error
@@ -119,15 +127,15 @@ def build(variant: Variant, *, cache_dir: Path = DEFAULT_CACHE_DIR, compilers: t
     return library
 
 
-def _command(compiler: str, variant: Variant) -> list[str]:
+def _command(compiler: str, variant: Variant) -> tuple[list[str], list[str]]:
+    """How to compile one file, and the options to link all of them."""
     torch_dir = Path(torch.__file__).parent
-    sources = map(str, sorted(_SOURCES.glob("*.cpp")))
-    link = ["-undefined", "dynamic_lookup"] if platform.system() == "Darwin" else []
-    return [
-        compiler, "-O3", "-std=c++20", "-shared", "-fPIC", "-pthread", *variant.flags,
-        f"-DHELIX_NAMESPACE={variant.namespace}", f"-I{torch_dir / 'include'}", *sources,
-        f"-L{torch_dir / 'lib'}", "-ltorch_cpu", *link,
+    compile_command = [
+        compiler, "-O3", "-std=c++20", "-fPIC", "-pthread", *variant.flags,
+        f"-DHELIX_NAMESPACE={variant.namespace}", f"-I{torch_dir / 'include'}",
     ]  # fmt: skip
+    system = ["-undefined", "dynamic_lookup"] if platform.system() == "Darwin" else []
+    return compile_command, ["-pthread", f"-L{torch_dir / 'lib'}", "-ltorch_cpu", *system]
 
 
 def _fingerprint(command: list[str]) -> str:
