@@ -71,19 +71,20 @@ def measure_costs(
     target: dict[int, list[float]] = {m: [] for m in rows}
     draft: list[float] = []
     try:
-        for runner in (worker.target, worker.draft):
-            if runner is not None:
-                runner.forward([Span(table, 0, ids[:context_len], 1)])
-        for i in tqdm(range(repeats + 1), desc="costs", leave=False, disable=None):
-            for num_rows, times in target.items():
-                seconds = _time(worker.target, table, context_len, ids[:num_rows])
-                if i:
-                    times.append(seconds)
-            if worker.draft is not None:
-                for _ in range(3):
-                    seconds = _time(worker.draft, table, context_len, ids[:1])
+        with worker.threads():
+            for runner in (worker.target, worker.draft):
+                if runner is not None:
+                    runner.forward([Span(table, 0, ids[:context_len], 1)])
+            for i in tqdm(range(repeats + 1), desc="costs", leave=False, disable=None):
+                for num_rows, times in target.items():
+                    seconds = _time(worker.target, table, context_len, ids[:num_rows])
                     if i:
-                        draft.append(seconds)
+                        times.append(seconds)
+                if worker.draft is not None:
+                    for _ in range(3):
+                        seconds = _time(worker.draft, table, context_len, ids[:1])
+                        if i:
+                            draft.append(seconds)
     finally:
         manager.free(table)
     return CostTable(context_len, {m: median(times) for m, times in target.items()}, median(draft) if draft else None)

@@ -57,9 +57,10 @@ class LLMEngine:
         self._grammars = GrammarCompiler(self.tokenizer)
         self._stats = EngineStats(num_blocks=self.worker.target.pool.num_blocks)
         speculates = self.config.speculative.speculation_method != "none"
-        self._costs = measure_target(self.worker.target) if speculates else None
         drafters = self.worker.drafters if speculates else {}
-        self._draft_costs = {name: measure_draft(runner) for name, runner in drafters.items()}
+        with self.worker.threads():
+            self._costs = measure_target(self.worker.target) if speculates else None
+            self._draft_costs = {name: measure_draft(runner) for name, runner in drafters.items()}
         self.recovery = Recovery(self.config.scheduler.max_num_batched_tokens)
         self.reset()
 
@@ -180,7 +181,8 @@ class LLMEngine:
             return []
         self._last_scheduled = step.scheduled
         try:
-            computed = self._compute(step)
+            with self.worker.threads():
+                computed = self._compute(step)
         except Exception as bug:
             for request, failure in self.recovery.failed(self.scheduler, step, bug).items():
                 self._fail(request, failure)

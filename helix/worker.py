@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from helix.config import EngineConfig, ModelConfig
 from helix.errors import ConfigError, ModelLoadError
 from helix.generation_config import GenerationConfig
+from helix.kernels.threads import own_threads
 from helix.kv_cache.pool import HiddenStatePool, KVCachePool, num_bytes_per_block
 from helix.memory_advice import blocks_that_fit, weights_that_fit
 from helix.model.draft import LoadedDraft, draft_name, load_draft
@@ -48,6 +50,12 @@ class Worker:
     default_sampling_params: SamplingParams = field(default_factory=SamplingParams)
     num_swap_blocks: int = 0
     """Blocks in host memory, in the pools that share block ids."""
+
+    def threads(self) -> AbstractContextManager[None]:
+        """Return the context of a step: Helix's own threads where its operators do all long work, else torch's."""
+        runners = (self.target, self.draft)
+        is_fused = self.mtp is None and all(r.loaded.fused is not None for r in runners if r is not None)
+        return own_threads() if is_fused else nullcontext()
 
     def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:
         """Copy blocks (source, destination) in the pools that share their ids."""

@@ -61,7 +61,7 @@ Plan make_plan(const PagedAttention<Format>& attention, int64_t num_rows) {
   }
   for (int64_t row = 0; row < num_rows; ++row) num_keys += attention.num_keys(row);
   const int64_t work = num_keys * attention.num_heads * (attention.key_dim + attention.value_dim);
-  plan.num_threads = std::clamp<int64_t>(work / kMinWork, 1, torch::stable::get_num_threads());
+  plan.num_threads = std::clamp<int64_t>(work / kMinWork, 1, helix::max_threads());
   const int64_t num_partials = num_rows * attention.num_heads * plan.largest.end_chunk;
   plan.is_apart = most_chunks > 1 && num_partials * Partial::size(attention.value_dim) <= kMaxPartials;
   const int64_t num_parts = plan.is_apart ? num_chunks : plan.groups.size();

@@ -1,9 +1,13 @@
+// The operator `set_own_threads` in the namespace HELIX_NAMESPACE, and the threads.
 #include "threads.h"
+
+#include <torch/csrc/stable/library.h>
 
 #include <chrono>
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -98,9 +102,26 @@ class Helpers {
   alignas(64) std::atomic<uint32_t> num_calls_{0};
 };
 
+thread_local int64_t own_threads_of_caller = 0;
+
+// Returns what was set before.
+int64_t set_own_threads(int64_t num_threads) {
+  return std::exchange(own_threads_of_caller, std::max<int64_t>(num_threads, 0));
+}
+
 }  // namespace
+
+int64_t helix::own_threads() { return own_threads_of_caller; }
 
 void helix::call_together(int64_t num_helpers, void (*function)(void*), void* context) {
   static auto* helpers = new Helpers;  // never destroyed: its threads outlive whatever ends the process
   helpers->call(num_helpers, function, context);
 }
+
+// Indirection: the registration macros stringify their argument.
+#define HELIX_LIBRARY_FRAGMENT(ns, m) STABLE_TORCH_LIBRARY_FRAGMENT(ns, m)
+#define HELIX_LIBRARY_IMPL(ns, key, m) STABLE_TORCH_LIBRARY_IMPL(ns, key, m)
+
+HELIX_LIBRARY_FRAGMENT(HELIX_NAMESPACE, m) { m.def("set_own_threads(int num_threads) -> int"); }
+
+HELIX_LIBRARY_IMPL(HELIX_NAMESPACE, CompositeExplicitAutograd, m) { m.impl("set_own_threads", TORCH_BOX(&set_own_threads)); }

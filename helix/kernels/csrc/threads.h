@@ -1,8 +1,10 @@
-// Threads that help the caller with work that is taken piece by piece.
+// Threads that share work which is taken piece by piece: torch's, or Helix's own where the calling thread asked for them.
 //
-// A region of OpenMP ends when all of its threads have arrived. Where other programs want the cores too, a thread may not run
-// for milliseconds, and a pass has a hundred regions and more. Here a helper takes part if it comes while there is work; the
-// caller works too, and waits only for helpers that have taken some.
+// A region of OpenMP, which torch's threads are, ends when all of them have arrived. Where other programs want the cores too,
+// a thread may not run for milliseconds, and a pass has a hundred regions and more. Of Helix's own threads one helps if it
+// comes while there is work; the caller works too, and waits only for those that have taken some. But torch's threads look
+// for work for milliseconds after each region of theirs, on the cores that others need: own threads are for passes of which
+// all that takes long is Helix's, while torch computes on the calling thread alone (helix/kernels/threads.py).
 #pragma once
 
 #include <torch/csrc/stable/ops.h>
@@ -14,6 +16,9 @@
 
 namespace helix __attribute__((visibility("hidden"))) {
 
+// Own threads for operators called on this thread; 0: they share work among torch's.
+int64_t own_threads();
+
 // Calls function(context) on the calling thread and on up to num_helpers others at the same time. A call that comes while
 // another one has the helpers does without. What a helper throws is thrown here.
 void call_together(int64_t num_helpers, void (*function)(void*), void* context);
@@ -23,6 +28,7 @@ template <class Work>
 void share(int64_t num_threads, Work&& work) {
   using Plain = std::remove_reference_t<Work>;
   if (num_threads <= 1) return work();
+  if (!own_threads()) return torch::stable::parallel_for(0, num_threads, 1, [&](int64_t, int64_t) { work(); });
   call_together(num_threads - 1, [](void* context) { (*static_cast<Plain*>(context))(); }, &work);
 }
 
@@ -47,10 +53,15 @@ class Runs {
   const int64_t end_, num_threads_;
 };
 
+inline int64_t max_threads() {
+  const int64_t own = own_threads();
+  return own ? own : torch::stable::get_num_threads();
+}
+
 // As many threads as there are for `size` pieces of which `grain` are worth one.
 inline int64_t threads_for(int64_t size, int64_t grain) {
   const int64_t worth = std::max<int64_t>(1, grain);
-  return std::min<int64_t>(torch::stable::get_num_threads(), (size + worth - 1) / worth);
+  return std::min<int64_t>(max_threads(), (size + worth - 1) / worth);
 }
 
 // Calls work(begin, end) for runs of [0, size), of which `grain` numbers are worth a thread.
