@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 from benchmarks.workloads import WORKLOADS
 from helix import DEMO_MODEL, EngineConfig, LLMEngine, ModelConfig, SchedulerConfig, SpeculativeConfig
+from helix.config import MatmulPrecision, Quantization
 
 
 def model_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
@@ -16,6 +18,10 @@ def model_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
     )
     result.add_argument("--draft-model", help="folder or name; the built-in draft for helix-demo")
     result.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    result.add_argument("--quantization", choices=get_args(Quantization), default="none", help="bits of the weights")
+    result.add_argument(
+        "--matmul-precision", choices=get_args(MatmulPrecision), default="float32", help="of inputs of linear layers"
+    )
     result.add_argument("--threads", type=int, help="threads for CPU arithmetic; default: PyTorch's")
     result.add_argument("--ngram-min", type=int, default=SpeculativeConfig().ngram_min, help="shortest n-gram to match")
     result.add_argument("--quick", action="store_true", help="a few short runs, to see that everything runs")
@@ -49,7 +55,13 @@ def load_engine(arguments: argparse.Namespace) -> LLMEngine:
     """
     return LLMEngine(
         EngineConfig(
-            model=ModelConfig(model=arguments.model, dtype=arguments.dtype, num_threads=arguments.threads),
+            model=ModelConfig(
+                model=arguments.model,
+                dtype=arguments.dtype,
+                quantization=arguments.quantization,
+                matmul_precision=arguments.matmul_precision,
+                num_threads=arguments.threads,
+            ),
             scheduler=SchedulerConfig(),
             speculative=SpeculativeConfig(
                 draft_model=arguments.draft_model,

@@ -34,6 +34,8 @@ class Verdict:
     """Helix beside the best other peer at the same bits."""
 
     bits: int
+    helix_peer: str
+    """With what options Helix ran, by its name among the peers."""
     row: str
     helix: float
     """Tokens a second, or for a first token seconds."""
@@ -142,7 +144,7 @@ def speculation_table(bits: int, samples: Sequence[Sample]) -> str:
 
 
 def verdicts(samples: Sequence[Sample]) -> list[Verdict]:
-    """Set Helix beside the best peer of each row; in rows of speculation each with its best mode."""
+    """Set each Helix beside the best peer of each row; in rows of speculation each with its best mode."""
     found = []
     for bits, kind, case in dict.fromkeys((s.bits, s.kind, s.case) for s in samples):
         part = [s for s in samples if (s.bits, s.kind, s.case) == (bits, kind, case)]
@@ -154,15 +156,16 @@ def verdicts(samples: Sequence[Sample]) -> list[Verdict]:
             rate = middle(s for s in part if (s.peer, s.mode) == (peer, mode))
             if rate is not None:
                 arms[peer, mode] = sign * rate
-        own = {arm: rate for arm, rate in arms.items() if arm[0].startswith(HELIX_PREFIX)}
-        others = {arm: rate for arm, rate in arms.items() if arm not in own}
-        if not own or not others:
-            continue
-        helix, best = max(own, key=own.__getitem__), max(others, key=others.__getitem__)
-        ratio = _ratio(part, helix, best) ** sign
-        name = best[0] if kind != "speculation" else f"{best[0]}, {best[1]}"
-        row = f"{kind} {case}" if kind != "speculation" else f"{kind} {case}, {helix[1]}"
-        found.append(Verdict(bits, row, abs(own[helix]), abs(others[best]), name, ratio, target_of(bits, kind, case)))
+        all_own = {arm: rate for arm, rate in arms.items() if arm[0].startswith(HELIX_PREFIX)}
+        others = {arm: rate for arm, rate in arms.items() if arm not in all_own}
+        for peer in dict.fromkeys(peer for peer, _ in all_own) if others else ():
+            own = {arm: rate for arm, rate in all_own.items() if arm[0] == peer}
+            helix, best = max(own, key=own.__getitem__), max(others, key=others.__getitem__)
+            ratio = _ratio(part, helix, best) ** sign
+            name = best[0] if kind != "speculation" else f"{best[0]}, {best[1]}"
+            row = f"{kind} {case}" if kind != "speculation" else f"{kind} {case}, {helix[1]}"
+            target = target_of(bits, kind, case)
+            found.append(Verdict(bits, peer, row, abs(own[helix]), abs(others[best]), name, ratio, target))
     return found
 
 
@@ -182,6 +185,7 @@ def verdict_table(found: Sequence[Verdict]) -> str:
     rows = [
         [
             f"{v.bits} bits, {v.row}",
+            v.helix_peer,
             number(v.helix),
             number(v.best),
             v.best_peer,
@@ -191,7 +195,7 @@ def verdict_table(found: Sequence[Verdict]) -> str:
         ]
         for v in found
     ]
-    return table(["row", "Helix", "best peer", "which", "times as fast", "target", "reached"], rows)
+    return table(["row", "as", "Helix", "best peer", "which", "times as fast", "target", "reached"], rows)
 
 
 def failure_lines(failures: Sequence[Failure]) -> list[str]:
