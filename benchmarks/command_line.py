@@ -7,7 +7,7 @@ from typing import get_args
 
 from benchmarks.workloads import WORKLOADS
 from helix import DEMO_MODEL, EngineConfig, LLMEngine, ModelConfig, SchedulerConfig, SpeculativeConfig
-from helix.config import MatmulPrecision, Quantization
+from helix.config import DraftQuantization, MatmulPrecision, Quantization
 
 
 def model_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
@@ -17,6 +17,9 @@ def model_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
         "--model", default=DEMO_MODEL, help="helix-demo, a folder (see benchmarks.upscale) or a hub name"
     )
     result.add_argument("--draft-model", help="folder or name; the built-in draft for helix-demo")
+    result.add_argument(
+        "--draft-quantization", choices=get_args(DraftQuantization), default="auto", help="of the draft"
+    )
     result.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
     result.add_argument("--quantization", choices=get_args(Quantization), default="none", help="bits of the weights")
     result.add_argument(
@@ -65,6 +68,7 @@ def load_engine(arguments: argparse.Namespace) -> LLMEngine:
             scheduler=SchedulerConfig(),
             speculative=SpeculativeConfig(
                 draft_model=arguments.draft_model,
+                draft_quantization=arguments.draft_quantization,
                 ngram_min=arguments.ngram_min,
                 suffix_pool_tokens=0,
             ),
