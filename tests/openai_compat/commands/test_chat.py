@@ -36,7 +36,7 @@ def test_a_terminal_shows_speed_and_acceptance_while_an_answer_comes(monkeypatch
     monkeypatch.setattr("sys.stdin", io.StringIO("What is a KV cache?\n"))
     monkeypatch.setattr("sys.stdout", shown)
     monkeypatch.setenv("COLUMNS", "200")
-    assert main(["chat", "--temperature", "0", "--max-tokens", "24"]) == 0
+    assert main(["chat", "--temperature", "0", "--max-tokens", "24", "--speculation-depth", "2"]) == 0
     *drawn, last = re.findall(r"\x1b\[2m\[?(.*?)\]?\x1b\[0m", shown.getvalue())
     counts = [int(status.split()[0]) for status in drawn]
     assert len(counts) > 3 and counts == sorted(counts), "once a step"
