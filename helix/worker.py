@@ -53,8 +53,9 @@ class Worker:
 
     def threads(self) -> AbstractContextManager[None]:
         """Return the context of a step: Helix's own threads where its operators do all long work, else torch's."""
+        # Heads run layer by layer, but what takes long in their one layer are operators too.
         runners = (self.target, self.draft)
-        is_fused = self.mtp is None and all(r.loaded.fused is not None for r in runners if r is not None)
+        is_fused = all(runner.loaded.fused is not None for runner in runners if runner is not None)
         return own_threads() if is_fused else nullcontext()
 
     def copy_blocks(self, copies: Sequence[tuple[int, int]]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -20,12 +21,19 @@ def own_threads() -> Iterator[None]:
     Raises:
         KernelBuildError: There are no operators here.
     """
-    namespace = getattr(torch.ops, f"helix_{load_linear_kernel().variant}")
+    set_own_threads = _operator()
     num_threads = torch.get_num_threads()
-    before = namespace.set_own_threads(num_threads)
+    before = set_own_threads(num_threads)
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(num_threads)
-        namespace.set_own_threads(before)
+        set_own_threads(before)
+
+
+@cache
+def _operator() -> Callable[[int], int]:
+    """Return what sets the number and returns that before; found once, since finding it reads the kernels' files."""
+    operator: Callable[[int], int] = getattr(torch.ops, f"helix_{load_linear_kernel().variant}").set_own_threads.default
+    return operator
