@@ -141,6 +141,26 @@ class Request:
         """Whether nothing more will be computed."""
         return self.status is RequestStatus.FINISHED
 
+    def ends_behind(self, drafted: Sequence[int]) -> bool:
+        """Return whether the answer ends with the last of some drafted tokens, should all of them be accepted."""
+        if drafted[-1] in self.stop_token_ids and self.num_output_tokens + len(drafted) > self.params.min_tokens:
+            return True
+        return self.grammar is not None and self.grammar.ends_behind(drafted)
+
+    def num_within_answer(self, drafted: Sequence[int], prefix: Sequence[int] = ()) -> int:
+        """Return how many drafted tokens behind prefix could become part of the answer.
+
+        Up to a token that ends it, which counts, or one that its grammar refuses, which does not.
+        """
+        num_tokens = len(drafted)
+        if not self.stop_token_ids.isdisjoint(drafted):
+            first = max(self.params.min_tokens - self.num_output_tokens - len(prefix), 0)
+            places = range(first, num_tokens)
+            num_tokens = next((place + 1 for place in places if drafted[place] in self.stop_token_ids), num_tokens)
+        if self.grammar is not None:
+            num_tokens = self.grammar.num_allowed(drafted[:num_tokens], prefix)
+        return num_tokens
+
     def commit_token(self, token_id: int, logprob: TokenLogprob | None = None) -> bool:
         """Append one token and return whether the request goes on.
 

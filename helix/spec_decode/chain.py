@@ -139,7 +139,9 @@ class ProposerChain:
             proposer.forget(request)
 
     def _experience(self, request: Request, proposer: str) -> RequestExperience:
-        return self._experiences.of(request.request_id, proposer, request.params.temperature)
+        return self._experiences.of(
+            request.request_id, proposer, request.params.temperature, has_grammar=request.grammar is not None
+        )
 
     def _choices(self, scheduled: Sequence[ScheduledRequest]) -> list[Choice]:
         return [
@@ -250,7 +252,8 @@ class ProposerChain:
         drafts = model.propose([choice.asked for choice in choices])
         elapsed_s = self._clock() - started_s
         for choice in choices:
-            choice.chosen, choice.depth = drafts.get(choice.request.request_id), None
+            draft = drafts.get(choice.request.request_id)
+            choice.chosen, choice.depth = None if draft is None else choice.within_answer(draft), None
         if costs is not None and drafts and elapsed_s > 0:
             expected_s += token_s * max(len(draft.token_ids) for draft in drafts.values())
             costs.observe(batch, token_s * elapsed_s / expected_s)

@@ -46,7 +46,11 @@ class Choice:
         return is_meant and self.asked.max_draft_tokens > 0
 
     def take(self, draft: Draft) -> None:
-        """Keep a draft: as certain or as an offer."""
+        """Keep what a draft has within the answer: as certain or as an offer."""
+        within = self.within_answer(draft)
+        if within is None:
+            return
+        draft = within
         if draft.confidence is None or min(draft.confidence) < 1:
             self.offers.append(draft)
             return
@@ -54,6 +58,13 @@ class Choice:
         self.asked.prefix = self.asked.prefix + draft.token_ids
         self.asked.max_draft_tokens -= len(draft.token_ids)
         self.asked.max_predicted_tokens -= len(draft.token_ids)
+        if self.request.ends_behind(self.asked.prefix):
+            self.asked.max_draft_tokens = self.asked.max_predicted_tokens = 0
+
+    def within_answer(self, draft: Draft) -> Draft | None:
+        """Return what of a draft could become part of the answer, if anything could."""
+        num_tokens = self.request.num_within_answer(draft.token_ids, self.asked.prefix)
+        return draft.cut(num_tokens) if num_tokens else None
 
     def result(self) -> Draft | None:
         """Return what is certain and the chosen draft behind it, as deep as chosen."""

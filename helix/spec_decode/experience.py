@@ -154,14 +154,19 @@ class Experiences:
     """What became of the drafts of every proposer, for all requests and for each."""
 
     def __init__(self) -> None:
-        self._general: dict[tuple[str, int], Experience] = {}
+        self._general: dict[tuple[str, int, bool], Experience] = {}
         self._by_request: dict[str, dict[str, RequestExperience]] = {}
 
-    def of(self, request_id: str, proposer: str, temperature: float = 0.0) -> RequestExperience:
-        """Return a request's experience with a proposer; it begins with that of requests about as warm."""
+    def of(
+        self, request_id: str, proposer: str, temperature: float = 0.0, *, has_grammar: bool = False
+    ) -> RequestExperience:
+        """Return a request's experience with a proposer; it begins with that of requests of its kind.
+
+        These are about as warm, and bound by a grammar or not: within one, other tokens are uncertain.
+        """
         known = self._by_request.setdefault(request_id, {})
         if (experience := known.get(proposer)) is None:
-            alike = proposer, bisect_left(_TEMPERATURES, temperature)
+            alike = proposer, bisect_left(_TEMPERATURES, temperature), has_grammar
             experience = known[proposer] = RequestExperience(self._general.setdefault(alike, Experience()))
         return experience
 

@@ -27,6 +27,8 @@ class GrowingDraft:
         """Whether one more token may and should be drafted."""
         if len(self.token_ids) >= self.asked.max_draft_tokens:
             return False
+        if self.asked.request.ends_behind(self.asked.prefix + self.token_ids):
+            return False
         return self.asked.goes_on is None or self.asked.goes_on(self.confidence)
 
     def draft(self, proposer: str) -> Draft:

@@ -74,9 +74,7 @@ class GrammarState:
         schemas and four tokenizers). Of what helix-demo wrote to these schemas 67% was forced, and 17% when other ways
         to cut the same bytes were left open.
         """
-        position: _Position | None = self._here
-        for token_id in prefix:
-            position = None if position is None else position.after(token_id)
+        position = self._behind(prefix)
         tokens: list[int] = []
         while position is not None and len(tokens) < max_tokens:
             only = position.only_token
@@ -85,6 +83,29 @@ class GrammarState:
             tokens.append(only)
             position = position.after(only)
         return tokens
+
+    def num_allowed(self, drafted: Sequence[int], prefix: Sequence[int] = ()) -> int:
+        """Return how many drafted tokens behind prefix may follow one another, up to the answer's end."""
+        position = self._behind(prefix)
+        for number, token_id in enumerate(drafted):
+            position = None if position is None else position.after(token_id)
+            if position is None:
+                return number
+        return len(drafted)
+
+    def ends_behind(self, drafted: Sequence[int]) -> bool:
+        """Return whether nothing can follow some drafted tokens."""
+        position = self._behind(drafted)
+        return position is not None and position.is_complete
+
+    def _behind(self, drafted: Sequence[int]) -> _Position | None:
+        """Return the place behind drafted tokens; None where one of them is not allowed."""
+        position: _Position | None = self._here
+        for token_id in drafted:
+            if position is None:
+                break
+            position = position.after(token_id)
+        return position
 
     def __deepcopy__(self, memo: object) -> GrammarState:
         state = GrammarState(self._origin)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from helix.outputs import FinishReason
 from helix.request import Request
 from helix.sampling_params import SamplingParams
@@ -37,6 +40,28 @@ def test_no_stop_token_counts_before_min_tokens() -> None:
     assert request.commit_token(9)
     assert request.commit_token(9)
     assert not request.commit_token(9)
+
+
+@given(
+    st.lists(st.sampled_from([3, 4, 9]), max_size=6),
+    st.lists(st.sampled_from([3, 4, 9]), max_size=3),
+    st.integers(0, 5),
+    st.booleans(),
+)
+def test_a_draft_is_within_the_answer_as_far_as_its_tokens_would_be_committed(
+    drafted: list[int], prefix: list[int], min_tokens: int, ignore_eos: bool
+) -> None:
+    params: dict[str, Any] = {"stop_token_ids": (4,), "min_tokens": min_tokens, "ignore_eos": ignore_eos}
+    request, reference = (_request(99, **params) for _ in range(2))
+    if not all(reference.commit_token(token_id) for token_id in prefix):
+        return
+    num_committed = 0
+    while num_committed < len(drafted) and not reference.is_finished:
+        reference.commit_token(drafted[num_committed])
+        num_committed += 1
+    assert request.num_within_answer(drafted, prefix) == num_committed
+    if num_committed:
+        assert request.ends_behind([*prefix, *drafted[:num_committed]]) == reference.is_finished
 
 
 def test_max_tokens_finishes_with_length_and_a_stop_in_the_same_token_wins() -> None:

@@ -205,6 +205,20 @@ def test_what_is_certain_is_taken_and_the_others_continue_behind_it() -> None:
         assert copying.prefixes == model.prefixes == [[1, 1]]
 
 
+@pytest.mark.parametrize("target_s", [None, FLAT])
+@pytest.mark.parametrize("proposer", ["suffix", "grammar", "draft"])
+def test_no_draft_goes_on_behind_the_end_of_the_answer(proposer: str, target_s: dict[int, float] | None) -> None:
+    """Not even where it was copied from a text that went on, or is forced, or made by a model that did not look."""
+    confidence = {"grammar": 1.0, "draft": 0.85}.get(proposer)
+    for name in ("a", "b"):
+        guessing = Scripted(proposer, {name}, match_len=8 if confidence is None else 0, confidence=confidence)
+        behind = [_draft_model(name)] if proposer == "grammar" else []
+        item = _item(name, 5, stop_token_ids=(1,), min_tokens=2) if name == "a" else _item(name, 5)
+        (part,) = _chain(guessing, *behind, target_s=target_s).propose([item])[name].parts
+        assert (part.proposer, len(part.token_ids)) == (proposer, 3 if name == "a" else 5)
+        assert not any(other.asked for other in behind)
+
+
 def test_what_is_certain_may_fill_the_whole_draft() -> None:
     model = _draft_model("a")
     draft = _chain(Scripted("grammar", {"a"}, confidence=1.0), model).propose([_item("a", 3)])["a"]

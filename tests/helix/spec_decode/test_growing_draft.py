@@ -12,8 +12,11 @@ from helix.spec_decode.growing_draft import GrowingDraft, draw_next
 from helix.spec_decode.proposer import DraftRequest
 
 
-def _growing(*, is_coupled: bool, max_draft_tokens: int = 3, temperature: float = 0.7) -> GrowingDraft:
-    request = Request("a", [1, 2], SamplingParams(temperature=temperature), seed=3, max_tokens=9)
+def _growing(
+    *, is_coupled: bool, max_draft_tokens: int = 3, temperature: float = 0.7, end: int | None = None
+) -> GrowingDraft:
+    ends = frozenset[int]() if end is None else frozenset({end})
+    request = Request("a", [1, 2], SamplingParams(temperature=temperature), seed=3, max_tokens=9, eos_token_ids=ends)
     return GrowingDraft(DraftRequest(request=request, max_draft_tokens=max_draft_tokens), is_coupled)
 
 
@@ -38,3 +41,13 @@ def test_a_draft_goes_on_until_it_is_full_or_told_to_stop(wanted: int) -> None:
         draw_next(Sampler(8), torch.zeros(1, 8), [draft])
         num_drawn += 1
     assert num_drawn == len(draft.token_ids) == min(wanted, 3)
+
+
+@pytest.mark.parametrize("end", [4, None])
+def test_nothing_is_drafted_behind_the_end_of_the_answer(end: int | None) -> None:
+    draft = _growing(is_coupled=True, temperature=0, end=end)
+    for most_likely in (2, 4, 2):
+        draw_next(Sampler(8), torch.eye(8)[[most_likely]], [draft])
+        if not draft.goes_on:
+            break
+    assert draft.token_ids == ([2, 4] if end == 4 else [2, 4, 2])

@@ -203,6 +203,27 @@ def test_forced_tokens_are_those_without_an_alternative(name: str) -> None:
     assert num_forced > 0 or name in ("regex", "stop", "suffix")
 
 
+@pytest.mark.parametrize("name", GRAMMARS)
+def test_drafted_tokens_are_allowed_as_far_as_they_could_be_committed(name: str) -> None:
+    rng = random.Random(4)
+    for _ in range(20):
+        state = begin(GRAMMARS[name])
+        walk = list(random_walk(begin(GRAMMARS[name]), rng, 12))
+        cut = rng.randrange(len(walk) + 1)
+        drafted = [*walk[cut:], rng.randrange(VOCAB_SIZE), *walk]
+        committed = begin(GRAMMARS[name])
+        for token_id in walk[:cut]:
+            committed.accept(token_id)
+        num_committed = 0
+        for token_id in drafted:
+            if committed.is_complete or not committed.accept(token_id):
+                break
+            num_committed += 1
+        assert state.num_allowed(drafted, walk[:cut]) == num_committed
+        if committed.error is None:
+            assert state.ends_behind([*walk[:cut], *drafted[:num_committed]]) == committed.is_complete
+
+
 def test_a_copy_goes_its_own_way() -> None:
     state = after(PERSON, begin(PERSON).forced_tokens(3))
     before, other = allowed(state), copy.deepcopy(state)
