@@ -6,8 +6,9 @@ It is made for the two models at hand, from what they say about 192 random words
   the second much less likely; the bias is set half way, so the target says a word of the first set wherever its draft
   says one of the second. Noise that both share cannot make them agree.
 - Within its set the target finds all words about equally likely (logit_bias again), draws them warm, and likes each
-  the less the more often it came (frequency_penalty). In the prompt every word of the set stands before one that may
-  not be said. So copying finds a match at nearly every step, drafts what stood behind it, and is wrong.
+  less once it came, and the less the more often (presence_penalty, frequency_penalty). In the prompt every word of the
+  set stands before one that may not be said. So copying finds a match at nearly every step, drafts what stood behind
+  it, and is wrong.
 
 That holds where the acceptance of each is under 5%, which the benchmark measures and counts among its claims. Seeds are
 fixed, so every arm must give the tokens of plain decoding.
@@ -26,10 +27,10 @@ from helix import LLMEngine
 from helix.model.batch import Span
 from helix.model.runner import ModelRunner
 
-NUM_WORDS = 48
+NUM_WORDS = 64
 """Words of each set; a prompt has twice as many."""
 TEMPERATURE = 1.5
-FREQUENCY_PENALTY = 2.0
+PENALTY = 2.0
 _SAMPLE_LEN = 192
 _NUM_SKIPPED = 32
 """First positions, where the models have too little to go by."""
@@ -57,7 +58,8 @@ def draw_word_salad(engine: LLMEngine, num_prompts: int, *, seed: int = SEED) ->
         rng = random.Random(f"{seed}/adversarial/{number}")
         sampling = {
             "temperature": TEMPERATURE,
-            "frequency_penalty": FREQUENCY_PENALTY,
+            "frequency_penalty": PENALTY,
+            "presence_penalty": PENALTY,
             "logit_bias": bias,
             "seed": seed - SEED + number,
             "ignore_eos": True,
