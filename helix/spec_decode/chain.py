@@ -170,9 +170,10 @@ class ProposerChain:
         costs, draft_costs = self.costs, self.draft_costs
         if self._pace.is_probing:
             costs, draft_costs = costs.with_free_rows(), {}
-            for choice in choices:
-                choice.asked.max_draft_tokens = min(choice.asked.max_draft_tokens, _PROBE_DEPTH)
-                choice.asked.max_predicted_tokens = min(choice.asked.max_predicted_tokens, _PROBE_DEPTH)
+            probed = min(choices, key=self._num_tokens_behind)  # catching up for all of them could cost many passes
+            probed.asked.max_draft_tokens = min(probed.asked.max_draft_tokens, _PROBE_DEPTH)
+            probed.asked.max_predicted_tokens = min(probed.asked.max_predicted_tokens, _PROBE_DEPTH)
+            choices = [probed]
         for proposer in self.copying:
             ask(proposer, choices)
         load, num_tokens = plain_load(scheduled), sum(item.catches_up for item in scheduled)
@@ -203,18 +204,34 @@ class ProposerChain:
         request, certain = choice.request, self._certain(choice)
         make = partial(Candidate, context_len=request.num_tokens, num_made=len(certain))
         yield make(survival=survival(certain)), None
-        for offer in choice.offers:
-            expected = self._experience(request, offer.proposer).probabilities(offer)
-            yield make(survival=survival(certain + expected)), offer
+        offered = [
+            (offer, survival(certain + self._experience(request, offer.proposer).probabilities(offer)))
+            for offer in choice.offers
+        ]
+        ending, at, chance = None, 0, 0.0
+        for offer, survives in offered:
+            if offer.ends_answer and (end_chance := survives.pop()) > chance:
+                ending, at, chance = offer, len(survives), end_chance
+
+        def unless_ended(survives: list[float]) -> list[float]:
+            """Where the answer ends as an offer says, no other draft brings more."""
+            return survives[:at] + [value * (1 - chance) for value in survives[at:]]
+
+        for offer, survives in offered:
+            yield make(survival=survives if offer is ending else unless_ended(survives)), offer
         for model in self.models:
             if choice.allows(model):
                 expected = self._experience(request, model.name).expected(choice.asked.max_draft_tokens)
-                first_s = next_s = 0.0
+                candidate = make(survival=unless_ended(survival(certain + expected)))
                 if (costs := draft_costs.get(model.name)) is not None:
-                    next_s = costs.seconds(Load(1))
-                    first_s = next_s + self._catch_up_s(model, choice.asked, costs)
-                    first_s += next_s * model.num_passes_through_prefix(choice.asked)
-                yield make(survival=survival(certain + expected), first_s=first_s, next_s=next_s), model
+                    candidate.next_s = costs.seconds(Load(1))
+                    candidate.first_s = candidate.next_s * (1 + model.num_passes_through_prefix(choice.asked))
+                    candidate.catch_up_s = self._catch_up_s(model, choice.asked, costs)
+                yield candidate, model
+
+    def _num_tokens_behind(self, choice: Choice) -> int:
+        """Return how many tokens the models that a request allows would have to compute for it first."""
+        return sum(model.num_tokens_behind(choice.asked) for model in self.models if choice.allows(model))
 
     def _catch_up_s(self, model: ModelProposer, asked: DraftRequest, costs: PassCosts) -> float:
         """Return what a first token costs more than another one because the model is behind.

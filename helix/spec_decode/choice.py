@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from helix.config import SpeculationMethod
 from helix.request import Request
@@ -50,31 +50,38 @@ class Choice:
         within = self.within_answer(draft)
         if within is None:
             return
-        draft = within
-        if draft.confidence is None or min(draft.confidence) < 1:
-            self.offers.append(draft)
+        if within.confidence is None or min(within.confidence) < 1:
+            self.offers.append(within)
             return
-        self.certain.append(draft)
-        self.asked.prefix = self.asked.prefix + draft.token_ids
-        self.asked.max_draft_tokens -= len(draft.token_ids)
-        self.asked.max_predicted_tokens -= len(draft.token_ids)
-        if self.request.ends_behind(self.asked.prefix):
-            self.asked.max_draft_tokens = self.asked.max_predicted_tokens = 0
+        self.certain.append(within)
+        self.asked.prefix = self.asked.prefix + within.token_ids
+        num_tokens = self.asked.max_draft_tokens if within.ends_answer else len(within.token_ids)
+        self.asked.max_draft_tokens -= num_tokens
+        self.asked.max_predicted_tokens -= num_tokens
 
     def within_answer(self, draft: Draft) -> Draft | None:
         """Return what of a draft could become part of the answer, if anything could."""
-        num_tokens = self.request.num_within_answer(draft.token_ids, self.asked.prefix)
-        return draft.cut(num_tokens) if num_tokens else None
+        prefix = self.asked.prefix
+        num_tokens = self.request.num_within_answer(draft.token_ids, prefix)
+        if not num_tokens:
+            return None
+        within = draft.cut(num_tokens)
+        return replace(within, ends_answer=True) if self.request.ends_behind(prefix + within.token_ids) else within
 
     def result(self) -> Draft | None:
-        """Return what is certain and the chosen draft behind it, as deep as chosen."""
+        """Return what is certain and the chosen draft behind it, as deep as chosen.
+
+        A token that ends the answer is left to the target, which says it in the same pass: its row would be in vain.
+        Not so where it was drawn: what is drawn must be judged, or it would be drawn too seldom.
+        """
         parts = [*self.certain, self.chosen] if isinstance(self.chosen, Draft) else self.certain
         num_left = sum(len(part.token_ids) for part in parts) if self.depth is None else self.depth
         kept: list[Draft] = []
         for part in parts:
-            if num_left > 0:
-                kept.append(part.cut(num_left))
-                num_left -= len(part.token_ids)
+            num_tokens = len(part.token_ids) - (part.ends_answer and part.probs is None)
+            if min(num_left, num_tokens) > 0:
+                kept.append(part.cut(min(num_left, num_tokens)))
+            num_left -= num_tokens
         return join(kept) if kept else None
 
 

@@ -30,9 +30,11 @@ class Candidate:
     num_made: int = 0
     """Tokens at its beginning that are there already; a model makes the others."""
     first_s: float = 0.0
-    """Seconds for the first token to be made."""
+    """Seconds for the first token to be made, in a pass that others share."""
     next_s: float = 0.0
     """Seconds for each further one."""
+    catch_up_s: float = 0.0
+    """Seconds that the first one takes longer because of this request alone."""
 
     def drafting_s(self, depth: int) -> float:
         """Return the time to make what is missing of a draft of so many tokens."""
@@ -53,7 +55,7 @@ def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_t
     """Return the depths that bring all requests of a step together the most tokens per second.
 
     Draft tokens are admitted in the order of their survival, which is a prefix of each draft, as long as the whole
-    gains. Models draft for their requests together, so the deepest of them sets the time.
+    gains. Models draft for their requests together, so the deepest of them sets the time; each catches up by itself.
 
     Args:
         costs: What passes of the target cost.
@@ -68,7 +70,8 @@ def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_t
     )
     rows_s = costs.of_rows(load.num_rows, len(likely_first))
     context_s = load.context * costs.context_s
-    drafting_s, expected = 0.0, float(num_tokens)
+    drafting_s = catch_up_s = 0.0
+    expected = float(num_tokens)
     most = expected - sum(negative for negative, _, _ in likely_first)
     best, num_best = expected / (rows_s[0] + context_s), 0
     for num_drafted, (negative, place, i) in enumerate(likely_first, start=1):
@@ -76,7 +79,9 @@ def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_t
         expected -= negative
         context_s += candidate.context_len * costs.context_s
         drafting_s = max(drafting_s, candidate.drafting_s(place + 1))
-        step_s = rows_s[num_drafted] + context_s + drafting_s
+        if place == candidate.num_made:
+            catch_up_s += candidate.catch_up_s
+        step_s = rows_s[num_drafted] + context_s + drafting_s + catch_up_s
         if expected > best * step_s:
             best, num_best = expected / step_s, num_drafted
         elif most <= best * step_s:  # not even all tokens that are left would be worth what the step costs by now
@@ -97,7 +102,7 @@ def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens
         expected += value
         step_s += row_s
         if place >= candidate.num_made:
-            step_s += candidate.next_s if place > candidate.num_made else candidate.first_s
+            step_s += candidate.next_s if place > candidate.num_made else candidate.first_s + candidate.catch_up_s
         pass_s = rows_s[place + 1] + step_s
         if expected > best * pass_s:
             best, depth = expected / pass_s, place + 1

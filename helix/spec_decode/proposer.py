@@ -52,6 +52,8 @@ class Draft:
     """The proposer's own estimate for each token that it is accepted if those before it are.
 
     Of a token that was drawn, it must not depend on which one: the largest probability, not the drawn one's."""
+    ends_answer: bool = False
+    """Whether its last token, should it be accepted, ends the request's answer."""
     joined: tuple[Draft, ...] = ()
     """The drafts of several proposers that it was joined from, in their order."""
 
@@ -67,6 +69,7 @@ class Draft:
         return replace(
             self,
             token_ids=self.token_ids[:num_tokens],
+            ends_answer=False,
             probs=None if self.probs is None else self.probs[:num_tokens],
             confidence=None if self.confidence is None else self.confidence[:num_tokens],
         )

@@ -10,14 +10,18 @@ import copy
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
 from helix.engine import LLMEngine
 from helix.sampling.sampler import Drawn, Sampler
 from helix.sampling_params import SamplingParams
+from helix.spec_decode.choice import Choice
+from helix.spec_decode.proposer import Draft
 from tests.engines import LetterTokenizer, make_engine
 from tests.models import random_mtp, tiny_llama
 
@@ -53,7 +57,7 @@ def law_of_plain_decoding() -> Tensor:  # [NUM_TOKENS ** NUM_COUNTED] float64
     """Return the probability of every beginning, from the model's own attention and without the sampler."""
     model: Any = copy.deepcopy(TARGET).double()
     law = []
-    for tokens in itertools.product(range(NUM_TOKENS), repeat=NUM_COUNTED):
+    for tokens in product(range(NUM_TOKENS), repeat=NUM_COUNTED):
         with torch.inference_mode():
             logits = model(input_ids=torch.tensor([[*PROMPT, *tokens]]), use_cache=False).logits[0, :, :NUM_TOKENS]
         probability = torch.ones((), dtype=torch.float64)
@@ -74,9 +78,19 @@ def next_token(logits: Tensor, before: Iterable[int]) -> Tensor:  # [NUM_TOKENS]
     return law / law.sum()
 
 
-def p_value(engine: LLMEngine) -> float:
-    """Return that of chi-square over the beginnings that can occur; those too rare to be counted are counted as one."""
-    methods = itertools.cycle([replace(PARAMS, speculation_method="draft"), replace(PARAMS, speculation_method="mtp")])
+def cell(tokens: Sequence[int], stop: int | None) -> int:
+    """Return the number of a beginning; what would stand behind the stop token makes no difference."""
+    said = tokens if stop not in tokens else tokens[: tokens.index(stop) + 1]
+    return int("".join(map(str, said)).ljust(NUM_COUNTED, "0"), NUM_TOKENS)
+
+
+def p_value(engine: LLMEngine, *, stop: int | None = None) -> float:
+    """Return that of chi-square over the beginnings that can occur; those too rare to be counted are counted as one.
+
+    With a stop token the beginnings are those of answers that it ends.
+    """
+    params = PARAMS if stop is None else replace(PARAMS, stop_token_ids=(stop,))
+    methods = itertools.cycle([replace(params, speculation_method="draft"), replace(params, speculation_method="mtp")])
     requests = [engine.make_request(PROMPT, params) for params in itertools.islice(methods, NUM_ANSWERS)]
     for number, request in enumerate(requests):
         request.seed = number * 7919 + 1  # each is free to take any: fixed ones give the same verdict in every run
@@ -84,9 +98,12 @@ def p_value(engine: LLMEngine) -> float:
     while engine.has_requests:
         engine.step()
     begun: list[Sequence[int]] = [request.output_token_ids[:NUM_COUNTED] for request in requests]
-    cells = torch.tensor([int("".join(map(str, tokens)), NUM_TOKENS) for tokens in begun])
-    counts = torch.bincount(cells, minlength=NUM_TOKENS**NUM_COUNTED).double()
-    expected = law_of_plain_decoding() * NUM_ANSWERS
+    counts, expected = torch.zeros(2, NUM_TOKENS**NUM_COUNTED, dtype=torch.float64)
+    for tokens in begun:
+        counts[cell(tokens, stop)] += 1
+    law = law_of_plain_decoding()
+    for place, tokens in enumerate(product(range(NUM_TOKENS), repeat=NUM_COUNTED)):
+        expected[cell(tokens, stop)] += law[place] * NUM_ANSWERS
     is_rare = expected < 30
     assert not counts[expected == 0].any()
     counts, expected = (
@@ -128,3 +145,26 @@ def test_the_statistics_notice_draft_probs_of_another_temperature() -> None:
     for model in engine.proposer.models:
         model.sampler = Sharper(NUM_TOKENS)  # type: ignore[attr-defined]
     assert p_value(engine) < FALSE_ALARM
+
+
+STOP = 1
+"""One that both models say."""
+
+
+def test_answers_that_a_stop_token_ends_have_the_law_of_the_target() -> None:
+    """A draft goes no further than the stop token, so where it ends depends on what was drawn for it."""
+    assert p_value(make_both(), stop=STOP) > FALSE_ALARM
+
+
+def test_the_statistics_notice_a_drawn_stop_token_that_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn has to be judged: left to the target, it would be said only where the target says it as well."""
+    whole = Choice.result
+
+    def without_end(choice: Choice) -> Draft | None:
+        draft = whole(choice)
+        if draft is None or not draft.ends_answer:
+            return draft
+        return draft.cut(len(draft.token_ids) - 1) if len(draft.token_ids) > 1 else None
+
+    monkeypatch.setattr(Choice, "result", without_end)
+    assert p_value(make_both(), stop=STOP) < FALSE_ALARM

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import torch
 
 from helix.request import Request
 from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest
 from helix.spec_decode.chain import ProposerChain
+from helix.spec_decode.choice import Choice
 from helix.spec_decode.costs import PassCosts
 from helix.spec_decode.guard import GUARD_PAUSE, GUARD_WINDOW
 from helix.spec_decode.proposer import Draft, DraftRequest, Drafts
@@ -215,8 +217,28 @@ def test_no_draft_goes_on_behind_the_end_of_the_answer(proposer: str, target_s: 
         behind = [_draft_model(name)] if proposer == "grammar" else []
         item = _item(name, 5, stop_token_ids=(1,), min_tokens=2) if name == "a" else _item(name, 5)
         (part,) = _chain(guessing, *behind, target_s=target_s).propose([item])[name].parts
-        assert (part.proposer, len(part.token_ids)) == (proposer, 3 if name == "a" else 5)
+        # Of the three tokens of the answer the target says the last one in the pass that verifies the others.
+        assert (part.proposer, len(part.token_ids)) == (proposer, 2 if name == "a" else 5)
         assert not any(other.asked for other in behind)
+
+
+def test_an_end_that_was_drawn_is_judged() -> None:
+    choice = Choice(DraftRequest(request=_item("a", stop_token_ids=(1,)).request, max_draft_tokens=4), "auto")
+    for probs, num_tokens in ((torch.full((3, 8), 1 / 8), 2), (None, 1)):
+        choice.chosen = choice.within_answer(Draft([2, 1, 3], "draft", probs))
+        result = choice.result()
+        assert result is not None and len(result.token_ids) == num_tokens
+        assert probs is None or (result.probs is not None and len(result.probs) == num_tokens)
+
+
+def test_no_model_is_asked_where_a_copy_knows_that_the_answer_ends() -> None:
+    """However many tokens a model would draft: they would not be asked for."""
+    for stop_token_ids, proposer in (((), "draft"), ((1,), "suffix")):
+        copying, model = _copy("a", match_len=16), _draft_model("a")
+        copying.longest = 2
+        chain = _chain(copying, model, draft_s=0.01)
+        draft = chain.propose([_item("a", 8, stop_token_ids=stop_token_ids, min_tokens=1)])["a"]
+        assert draft.proposer == proposer
 
 
 def test_what_is_certain_may_fill_the_whole_draft() -> None:
@@ -345,6 +367,21 @@ def test_now_and_then_a_short_draft_is_tried_whatever_it_seems_to_cost() -> None
     depths = [_depth(_step(chain, item, 2)) for _ in range(300)]
     assert 2 <= len(depths) - depths.count(0) <= 3
     assert max(depths) == 2
+
+
+def test_a_trial_makes_a_model_catch_up_with_one_request_alone() -> None:
+    """With the one that it is least behind."""
+
+    class Behind(Scripted):
+        def num_tokens_behind(self, asked: DraftRequest) -> int:
+            return {"a": 50, "b": 20, "c": 80}[asked.request_id]
+
+    model = Behind("draft", {"a", "b", "c"}, confidence=0.5)
+    chain = _chain(model, target_s=STEEP)
+    items = [_item(name) for name in "abc"]
+    for _ in range(150):
+        chain.observe_step(items, chain.propose(items), drafting_s=0.0, verifying_s=3.0, num_tokens=3)
+    assert model.asked == [["b"]]
 
 
 def test_where_asking_takes_long_it_is_seldom_done_in_vain() -> None:

@@ -11,12 +11,13 @@ from helix.spec_decode.costs import Load, PassCosts
 from helix.spec_decode.depth import Candidate, plan, survival
 
 
-def _model(acceptance: float, num_tokens: int, token_s: float, first_s: float | None = None) -> Candidate:
+def _model(acceptance: float, num_tokens: int, token_s: float, catch_up_s: float = 0.0) -> Candidate:
     return Candidate(
         survival=survival([acceptance] * num_tokens),
         context_len=0,
-        first_s=token_s if first_s is None else first_s,
+        first_s=token_s,
         next_s=token_s,
+        catch_up_s=catch_up_s,
     )
 
 
@@ -42,9 +43,21 @@ def test_the_depth_of_most_tokens_per_second_is_chosen(
 def test_catching_up_is_part_of_the_price() -> None:
     costs = PassCosts({1: 1.0, 17: 1.0})
     near = plan(costs, [_model(0.6, 8, 0.1)], load=Load(1), num_tokens=1)
-    far = plan(costs, [_model(0.6, 8, 0.1, first_s=3.0)], load=Load(1), num_tokens=1)
+    far = plan(costs, [_model(0.6, 8, 0.1, catch_up_s=3.0)], load=Load(1), num_tokens=1)
     assert near.depths[0] > 0
     assert far.depths == [0]
+
+
+def test_each_request_pays_for_its_own_catching_up() -> None:
+    """Drafting together costs no more than for one, computing two prompts costs twice as much."""
+    costs = PassCosts({1: 1.0, 17: 1.0})
+    for catch_up_s, depths in ((0.0, [2, 2]), (0.3, [2, 2]), (0.9, [0, 0])):
+        requests = [_model(0.8, 2, 0.1, catch_up_s) for _ in range(2)]
+        chosen = plan(costs, requests, load=Load(2), num_tokens=2)
+        assert chosen.depths == depths
+        num_tokens = 2 + sum(0.8**place for depth in depths for place in range(1, depth + 1))
+        step_s = 1.0 + 0.1 * max(depths) + catch_up_s * sum(depth > 0 for depth in depths)
+        assert chosen.tokens_per_s == pytest.approx(num_tokens / step_s)
 
 
 def test_a_draft_that_is_made_already_costs_no_time() -> None:
