@@ -30,6 +30,7 @@ MACHINES = {
     "slow memory": Machine(
         {1: 1.0, 2: 1.05, 3: 1.10, 4: 1.15, 5: 1.22, 6: 1.35, 7: 1.55, 8: 1.75, 9: 2.0, 13: 2.8, 17: 3.5}, 0.065
     ),
+    "wide vectors": Machine({1: 1.0, 2: 1.03, 3: 1.05, 4: 1.08, 6: 1.15, 8: 1.43, 13: 2.19, 17: 2.81}, 0.032, 0.0017),
 }
 
 
@@ -66,7 +67,7 @@ def parse() -> argparse.Namespace:
     add("--prompts", type=int, default=8, help="prompts of each task")
     add("--seed", type=int, default=SEED, help="of the prompts; other than the default to choose constants with")
     add("--concurrency", type=int, nargs="*", default=[2, 4, 8], help="requests at once, besides one")
-    add("--draft-depths", type=int, nargs="*", default=[2, 3, 5, 8], help="fixed depths of the draft model")
+    add("--draft-depths", type=int, nargs="*", default=[2, 3, 5, 8, 12], help="fixed depths of the draft model")
     add("--copy-depths", type=int, nargs="*", default=[4, 8, 16], help="fixed depths of the other methods")
     add("--noise", type=float, default=0.0, help="standard deviation of the logarithm of a pass's time")
     add("--drift", type=float, default=0.0, help="the same of the machine's change from one pass to the next")
