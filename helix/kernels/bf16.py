@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from helix.kernels.build import KernelBuildError, Variant, supported_variants
-from helix.kernels.linear import LinearKernel, load_linear_kernel, pack_weight
+from helix.kernels.linear import LinearKernel, fake_linear, load_linear_kernel, pack_weight
 
 _NEEDS = "avx512_bf16"
 
@@ -42,14 +42,10 @@ def load_bf16_kernel(*, variants: list[Variant] | None = None) -> LinearKernel:
 @cache
 def _load(variant: str) -> LinearKernel:
     namespace = f"helix_{variant}"
-    torch.library.register_fake(f"{namespace}::linear_bf16", _fake_linear)
+    torch.library.register_fake(f"{namespace}::linear_bf16", fake_linear)
     kernel = LinearKernel(variant, getattr(torch.ops, namespace).linear_bf16.default)
     _check(kernel)
     return kernel
-
-
-def _fake_linear(x: Tensor, packed: Tensor, bias: Tensor | None, num_outputs: int) -> Tensor:
-    return x.new_empty((*x.shape[:-1], num_outputs))
 
 
 def _check(kernel: LinearKernel) -> None:

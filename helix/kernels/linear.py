@@ -99,13 +99,14 @@ def _load_checked(variant: Variant, library: Path) -> LinearKernel:
         torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError) as error:
         raise KernelBuildError(f"{library} cannot be loaded: {error}") from error
-    torch.library.register_fake(f"{variant.namespace}::linear", _fake_linear)
+    torch.library.register_fake(f"{variant.namespace}::linear", fake_linear)
     kernel = LinearKernel(variant.name, getattr(torch.ops, variant.namespace).linear.default)
     _check(kernel)
     return kernel
 
 
-def _fake_linear(x: Tensor, packed: Tensor, bias: Tensor | None, num_outputs: int) -> Tensor:
+def fake_linear(x: Tensor, packed: Tensor, bias: Tensor | None, num_outputs: int) -> Tensor:
+    """Return a tensor of the result's shape, for torch to trace; that of every operator of this kind."""
     return x.new_empty((*x.shape[:-1], num_outputs))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from helix.kernels import int8
 from helix.kernels.build import KernelBuildError, Variant, supported_variants
 from helix.kernels.int4 import Int4Layout
-from helix.kernels.linear import load_linear_kernel, multiply_wide
+from helix.kernels.linear import fake_linear, load_linear_kernel, multiply_wide
 
 FormatName = Literal["int8", "int4_g32", "int4_g64", "int4_g32_zp", "int4_g64_zp"]
 """Bits, and at 4 bits how many weights share a scale, and whether they share a zero point."""
@@ -96,15 +96,11 @@ def load_quantized_kernel(name: FormatName, *, variants: list[Variant] | None = 
 @cache
 def _load(variant: str, name: FormatName) -> QuantizedLinearKernel:
     namespace = f"helix_{variant}"
-    torch.library.register_fake(f"{namespace}::linear_{name}", _fake_linear)
+    torch.library.register_fake(f"{namespace}::linear_{name}", fake_linear)
     operator = getattr(getattr(torch.ops, namespace), f"linear_{name}").default
     kernel = QuantizedLinearKernel(variant, WEIGHT_FORMATS[name], operator)
     _check(kernel)
     return kernel
-
-
-def _fake_linear(x: Tensor, packed: Tensor, bias: Tensor | None, num_outputs: int) -> Tensor:
-    return x.new_empty((*x.shape[:-1], num_outputs))
 
 
 def _check(kernel: QuantizedLinearKernel) -> None:
