@@ -9,7 +9,6 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from helix.kernels.build import KernelBuildError, Variant, supported_variants
 from helix.kernels.linear import LinearKernel, fake_linear, load_linear_kernel, pack_weight
