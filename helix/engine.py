@@ -98,6 +98,8 @@ class LLMEngine:
         self._streams: dict[str, TextStream] = {}
         self._failures: list[tuple[str, HelixError]] = []
         self._last_scheduled: list[ScheduledRequest] = []
+        self._around_s = 0.0
+        """What the last step took besides drafting and verifying; of small models a good part, and of every step."""
 
     def make_request(
         self,
@@ -176,7 +178,8 @@ class LLMEngine:
         """
         for request, error in self.scheduler.expire(time.monotonic()):
             self._fail(request, error)
-        step = self.recovery.schedule(self.scheduler)
+        began_s = time.perf_counter()
+        step = self.recovery.schedule(self.scheduler, self.proposer.rests)
         if not step.scheduled:
             return []
         self._last_scheduled = step.scheduled
@@ -188,6 +191,7 @@ class LLMEngine:
                 self._fail(request, failure)
             return []
         self.recovery.passed([item.request for item in step.scheduled])
+        computed.verifying_s += self._around_s
         self._note(step, computed)
         outputs = []
         for item in step.scheduled:
@@ -198,6 +202,7 @@ class LLMEngine:
                 self._fail(item.request, failure_of(bug))
             else:
                 outputs += [output] if output is not None else []
+        self._around_s += time.perf_counter() - began_s - computed.drafting_s - computed.verifying_s
         return outputs
 
     def release_memory(self) -> None:
@@ -370,7 +375,7 @@ class LLMEngine:
             if request.is_finished or not goes_on:
                 break
         now = time.monotonic()
-        parts = [(part.proposer, len(part.token_ids)) for part in draft.parts] if draft is not None else []
+        parts = [(part.proposer, len(part.token_ids)) for part in draft.parts] if draft is not None else ()
         for spec in (request.metrics.spec, self._stats.spec):
             spec.observe(parts, num_accepted_tokens=result.num_accepted_tokens, num_emitted=num_emitted)
         self._stats.num_generated_tokens += num_emitted

@@ -54,7 +54,7 @@ class SpecDecodeStats:
     drafting_s: float = 0.0
     """Time of the steps above that went into drafting, batch mates' drafts included."""
     verifying_s: float = 0.0
-    """Time of the steps above that went into the target's pass and the sampler."""
+    """Time of the steps above that went into the target's pass, the sampler and all else that every step takes."""
     plain_s: float = 0.0
     """Time that plain decoding would have taken for the same tokens, by measured costs; 0 where they are not known."""
     num_paused_steps: int = 0
@@ -86,12 +86,12 @@ class SpecDecodeStats:
             num_accepted_tokens: Of all of them together.
             num_emitted: Tokens committed.
         """
-        num_accepted_tokens = min(num_accepted_tokens, num_emitted)
-        num_draft_tokens = sum(num_tokens for _, num_tokens in drafts)
         self.num_steps += 1
         self.num_emitted_tokens += num_emitted
-        if not num_draft_tokens:
+        if not drafts:
             return
+        num_accepted_tokens = min(num_accepted_tokens, num_emitted)
+        num_draft_tokens = sum(num_tokens for _, num_tokens in drafts)
         self.num_drafts += 1
         self.num_draft_tokens += num_draft_tokens
         self.num_accepted_tokens += num_accepted_tokens

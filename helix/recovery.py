@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -30,13 +30,13 @@ class Recovery:
         self.budget = StepBudget(max_num_tokens)
         self.suspects = Suspects()
 
-    def schedule(self, scheduler: Scheduler) -> SchedulerOutput:
-        """Schedule a step in which only those take part who may."""
+    def schedule(self, scheduler: Scheduler, rests: Callable[[Request], bool] = lambda _: False) -> SchedulerOutput:
+        """Schedule a step in which only those take part who may, and nobody drafts who rests."""
         trial = self.suspects.trial
-        step = scheduler.schedule(only=trial, max_num_tokens=self.budget.limit)
+        step = scheduler.schedule(only=trial, max_num_tokens=self.budget.limit, rests=rests)
         if trial and not step.scheduled:  # they wait for somebody who is not among them
             self.suspects.clear()
-            step = scheduler.schedule(max_num_tokens=self.budget.limit)
+            step = scheduler.schedule(max_num_tokens=self.budget.limit, rests=rests)
         return step
 
     def passed(self, batch: Sequence[Request]) -> None:

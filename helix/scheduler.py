@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from helix.config import SchedulerConfig
@@ -31,6 +31,8 @@ class ScheduledRequest:
     """Slots reserved for drafts behind them."""
     max_predicted_tokens: int = 0
     """The same for drafts from the request's prediction; the slots are shared."""
+    is_resting: bool = False
+    """Whether it could have had slots for drafts, and was asked for none."""
     num_draft_tokens: int = 0
     """Drafts that the step verified, noted when it is done."""
 
@@ -116,12 +118,19 @@ class Scheduler:
             self.abort(request)
         return [(request, _too_late(request, now_s)) for request in expired]
 
-    def schedule(self, *, only: Collection[Request] = (), max_num_tokens: int | None = None) -> SchedulerOutput:
+    def schedule(
+        self,
+        *,
+        only: Collection[Request] = (),
+        max_num_tokens: int | None = None,
+        rests: Callable[[Request], bool] = lambda _: False,
+    ) -> SchedulerOutput:
         """Choose the tokens of the next step and reserve their slots; running requests first, then waiting ones.
 
         Args:
             only: Requests that may take part; empty: all of them.
             max_num_tokens: Most tokens of the step, where max_num_batched_tokens are too many.
+            rests: Whether a request, which might draft, is not going to in this step.
         """
         output = SchedulerOutput()
         num_preemptions = self.num_preemptions
@@ -131,7 +140,7 @@ class Scheduler:
         budget = self._schedule_running(output, budget, only)
         if self.num_preemptions == num_preemptions:  # else the victim would come straight back
             budget = self._schedule_waiting(output, budget, only)
-        self._reserve_drafts(output, budget)
+        self._reserve_drafts(output, budget, rests)
         output.block_copies = self.block_manager.take_copies()
         now = time.monotonic()
         for item in output.scheduled:
@@ -145,23 +154,23 @@ class Scheduler:
         KV is valid for what was computed and for accepted drafts that were committed; whatever lies beyond is
         rolled back by this arithmetic alone and its slots are overwritten. Then full blocks become findable.
         """
-        request = item.request
+        request, manager = item.request, self.block_manager
+        block_table, num_tokens = request.block_table, request.num_tokens
         if request.num_output_tokens:
             self.waiting.charge(request, num_accepted_tokens + 1)
-        request.num_computed_tokens = min(
-            request.num_computed_tokens + item.num_tokens + num_accepted_tokens, request.num_tokens
-        )
-        request.num_draft_computed_tokens = min(request.num_draft_computed_tokens, request.num_computed_tokens)
-        request.num_mtp_computed_tokens = min(request.num_mtp_computed_tokens, request.num_computed_tokens)
-        self.block_manager.truncate(request.block_table, request.num_tokens)
-        self.block_manager.mark_draft_computed(request.block_table, request.num_draft_computed_tokens, "draft")
-        self.block_manager.mark_draft_computed(request.block_table, request.num_mtp_computed_tokens, "mtp")
-        self.block_manager.commit(
-            request.block_table, request.token_ids, request.num_computed_tokens, salt=request.cache_salt
-        )
+        num_computed = min(request.num_computed_tokens + item.num_tokens + num_accepted_tokens, num_tokens)
+        request.num_computed_tokens = num_computed
+        manager.truncate(block_table, num_tokens)
+        if request.num_draft_computed_tokens:
+            request.num_draft_computed_tokens = min(request.num_draft_computed_tokens, num_computed)
+            manager.mark_draft_computed(block_table, request.num_draft_computed_tokens, "draft")
+        if request.num_mtp_computed_tokens:
+            request.num_mtp_computed_tokens = min(request.num_mtp_computed_tokens, num_computed)
+            manager.mark_draft_computed(block_table, request.num_mtp_computed_tokens, "mtp")
+        manager.commit(block_table, request.token_ids, num_computed, salt=request.cache_salt)
         if request.is_finished:
             self.running.remove(request)
-            self.block_manager.free(request.block_table)
+            manager.free(block_table)
 
     def abort(self, request: Request) -> None:
         """End a request wherever it stands, in the middle of an update too, and free its blocks."""
@@ -275,14 +284,17 @@ class Scheduler:
                     return True
         return False
 
-    def _reserve_drafts(self, output: SchedulerOutput, budget: int) -> None:
+    def _reserve_drafts(self, output: SchedulerOutput, budget: int, rests: Callable[[Request], bool]) -> None:
         """Reserve slots for drafts with what is left; a request that has no room decodes plainly this step."""
         for item in output.scheduled:
             request = item.request
-            if not item.catches_up:
-                continue
             # The first token comes as fast as without speculation; only a prediction knows how an answer begins.
             depth = request.speculation_depth if request.num_output_tokens else 0
+            if not (depth or request.prediction_depth) or not item.catches_up:
+                continue
+            if rests(request):
+                item.is_resting = True
+                continue
             num_left = request.max_tokens - request.num_output_tokens - 1
             num_draft_tokens = max(0, min(max(depth, request.prediction_depth), num_left, budget))
             while num_draft_tokens and not self.block_manager.allocate(

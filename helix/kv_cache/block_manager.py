@@ -152,6 +152,8 @@ class BlockManager:
         are never moved, so slots handed out earlier stay valid. A table that is long enough is left alone.
         """
         num_missing = self.num_blocks_for(num_tokens) - len(block_table)
+        if num_missing <= 0:
+            return True
         if num_missing > self.num_free_blocks:
             return False
         for _ in range(num_missing):

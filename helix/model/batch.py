@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a frozen one takes three times as long to make, and every step makes some
 class Span:
     """A run of one request's tokens to compute."""
 
@@ -86,17 +86,18 @@ class ForwardBatch:
         for i, span in enumerate(spans):
             table = span.block_table
             input_ids += span.token_ids
-            positions += range(span.start, span.seq_len)
-            slots += [table[p // block_size] * block_size + p % block_size for p in range(span.start, span.seq_len)]
-            owners += [i] * len(span.token_ids)
+            for p in range(span.start, span.start + len(span.token_ids)):
+                positions.append(p)
+                slots.append(table[p // block_size] * block_size + p % block_size)
+                owners.append(i)
             end = len(input_ids)
             logits_indices += range(end - span.num_logits, end)
             self.query_start_loc.append(end)
         # One tensor, made and moved once: for a short step each further one would be a good part of its time.
         num_tokens = len(input_ids)
-        packed = torch.tensor(input_ids + positions + slots + owners + logits_indices, dtype=torch.int64).to(device)
-        self.input_ids, self.positions, self.slot_mapping, self.owners, self.logits_indices = torch.split(
-            packed, [num_tokens] * 4 + [len(logits_indices)]
+        packed = torch.tensor(input_ids + positions + slots + owners + logits_indices, dtype=torch.int64, device=device)
+        self.input_ids, self.positions, self.slot_mapping, self.owners, self.logits_indices = packed.split_with_sizes(
+            [num_tokens] * 4 + [len(logits_indices)]
         )
 
     @property
@@ -107,11 +108,15 @@ class ForwardBatch:
     @cached_property
     def block_tables(self) -> Tensor:  # [num_requests, max_num_blocks] int64
         """Which blocks hold each request's context; padded with block 0, which is never read."""
-        size = self.block_size
-        tables = [list(span.block_table[: -(-span.seq_len // size)]) for span in self.spans]
-        longest = max(map(len, tables))
-        padded = [table + [0] * (longest - len(table)) for table in tables]
+        num_blocks = -(-self.max_seq_len // self.block_size)
+        tables = [list(span.block_table[:num_blocks]) for span in self.spans]
+        padded = [table + [0] * (num_blocks - len(table)) for table in tables]
         return torch.tensor(padded, dtype=torch.int64, device=self.device)
+
+    @cached_property
+    def max_seq_len(self) -> int:
+        """Tokens of the longest request once the pass is done."""
+        return max([span.seq_len for span in self.spans])
 
     @cached_property
     def attention_groups(self) -> list[AttentionGroup]:

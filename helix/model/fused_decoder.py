@@ -95,7 +95,7 @@ class FusedDecoder:
             last_norm,
             pool.keys[span],
             pool.values[span],
-            self._angles_of(max(s.seq_len for s in batch.spans), x),
+            self._angles_of(batch.max_seq_len, x),
             rows if kept is None else rows._replace(kept=kept),
             batch.block_size,
             windows=[spec.window or 0 for spec in specs],

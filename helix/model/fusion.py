@@ -46,13 +46,31 @@ class FusedModel:
         rows: Tensor,  # [num_logits] int64
     ) -> Tensor:  # [num_logits, vocab_size]
         """Compute a batch in the active context and return the logits of some of its rows."""
-        context = active_context()
-        if context is not None and 2 * len(rows) <= len(batch.input_ids) and not self._decoder._forward_hooks:
-            kept: Tensor = self._lm_head(self._fused(_look_up(self._embed, batch.input_ids), context, rows))
+        if 2 * rows.shape[0] <= batch.num_query_tokens and not self._decoder._forward_hooks:
+            kept: Tensor = self._lm_head(self.hidden_states(batch, rows))
             return kept
+        return self.logits_of(self.hidden_states(batch), rows)
+
+    def hidden_states(
+        self,
+        batch: ForwardBatch,
+        kept: Tensor | None = None,  # [num_kept] int64; None: all rows
+    ) -> Tensor:  # [num_query_tokens, or as many as are kept, hidden_size]
+        """Compute a batch in the active context and return what the LM head reads; hooks want all rows."""
+        context = active_context()
+        if context is not None and not self._decoder._forward_hooks:
+            return self._fused(_look_up(self._embed, batch.input_ids), context, kept)
         output = self._decoder(input_ids=batch.input_ids[None], position_ids=batch.positions[None])
         states: Tensor = output.last_hidden_state[0]
-        logits: Tensor = self._lm_head(states if len(rows) == len(states) else states[rows])
+        return states if kept is None else states[kept]
+
+    def logits_of(
+        self,
+        states: Tensor,  # [num_query_tokens, hidden_size]
+        rows: Tensor,  # [num_logits] int64
+    ) -> Tensor:  # [num_logits, vocab_size]
+        """Return the logits of some rows of hidden states."""
+        logits: Tensor = self._lm_head(states if rows.shape[0] == states.shape[0] else states[rows])
         return logits
 
     def _forward(self, input_ids: Tensor | None = None, **others: Any) -> Any:

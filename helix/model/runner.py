@@ -25,7 +25,7 @@ class ModelRunner:
         self.hidden_states = hidden_states
         self.attention_kernel = choose_kernel(loaded.device, loaded.dtype)
         self._last_hidden_states: Tensor | None = None
-        if hidden_states is not None:
+        if hidden_states is not None and loaded.fused is None:
             loaded.module.get_decoder().register_forward_hook(self._catch)  # type: ignore[operator]
 
     @torch.inference_mode()
@@ -36,24 +36,27 @@ class ModelRunner:
         """
         batch = ForwardBatch(spans, block_size=self.pool.block_size, device=self.loaded.device)
         rows = batch.logits_indices
-        num_logits = rows.numel()
+        num_logits = rows.shape[0]
         if not num_logits:  # a chunk inside a prompt; the LM head wants at least one row
             rows = torch.zeros(1, dtype=torch.int64, device=self.loaded.device)
         with attention_context(AttentionContext(batch, self.pool, self.loaded.layers, self.attention_kernel)):
             logits = self._logits(batch, rows)
         if self.hidden_states is not None:
             assert self._last_hidden_states is not None, "the decoder ran without its hook"
-            self.hidden_states.write(batch.slot_mapping, self._last_hidden_states[0])
+            self.hidden_states.write(batch.slot_mapping, self._last_hidden_states)
             self._last_hidden_states = None
-        return logits[:num_logits]
+        return logits if num_logits else logits[:0]
 
     def time_passes(self, rows: Sequence[int], *, context_len: int = 0, budget_s: float = 2.0) -> dict[int, float]:
         """Return the seconds of a pass by its number of rows, as `time_passes` finds them."""
         return time_passes(self.forward, self.pool, rows, context_len=context_len, budget_s=budget_s)
 
     def _logits(self, batch: ForwardBatch, rows: Tensor) -> Tensor:
-        if self.loaded.fused is not None:
-            return self.loaded.fused.logits(batch, rows)
+        if (fused := self.loaded.fused) is not None:
+            if self.hidden_states is None:
+                return fused.logits(batch, rows)
+            self._last_hidden_states = fused.hidden_states(batch)
+            return fused.logits_of(self._last_hidden_states, rows)
         output = self.loaded.module(
             input_ids=batch.input_ids[None],
             position_ids=batch.positions[None],
@@ -65,7 +68,7 @@ class ModelRunner:
 
     def _catch(self, module: nn.Module, arguments: Any, output: Any) -> None:
         """Keep what the decoder returns, which is what the LM head reads: behind the final norm."""
-        self._last_hidden_states = output.last_hidden_state
+        self._last_hidden_states = output.last_hidden_state[0]
 
 
 def time_passes(

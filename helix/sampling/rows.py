@@ -24,7 +24,7 @@ Bools = npt.NDArray[np.bool_]
 _STEP_SALT = 0x9E3779B97F4A7C15
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, like batch.Span
 class RowSpan:
     """The rows of one request."""
 

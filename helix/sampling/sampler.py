@@ -43,7 +43,7 @@ from helix.spec_decode.acceptance import match_sample, rejection_sample
 from helix.spec_decode.proposer import Draft
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, like batch.Span
 class Verified:
     """What one target pass decided for one request."""
 
@@ -154,11 +154,15 @@ class Sampler:
             raise ValueError(f"the batch has {num_rows} rows, logits have {logits.shape[0]}")
         if logits.shape[1] < self.vocab_size:
             raise ValueError(f"logits for {logits.shape[1]} tokens do not cover a vocabulary of {self.vocab_size}")
-        return logits[:, : self.vocab_size].float()
+        if logits.shape[1] > self.vocab_size:
+            logits = logits[:, : self.vocab_size]
+        return logits.float()
 
     def _process(self, logits: Tensor, spans: Sequence[RowSpan]) -> Tensor:  # [num_rows, vocab_size] float32
         """Apply what edits single tokens: bias, penalties, forbidden tokens and grammars; never in place."""
         edited = [span for span in spans if span.is_edited]
+        if not edited:
+            return logits
         device = logits.device
         if bias := bias_entries(edited, self.vocab_size):
             logits = apply_logit_bias(logits, *_to_device(bias, device))
@@ -174,7 +178,7 @@ class Sampler:
         """Emit tokens under the match rule, by first row."""
         if not spans:
             return {}
-        if all(span.is_greedy for span in spans) and sum(span.num_rows for span in spans) == len(logits):
+        if all(span.is_greedy for span in spans) and sum([span.num_rows for span in spans]) == logits.shape[0]:
             drawn = logits.argmax(-1).tolist()
         else:
             token_ids = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)

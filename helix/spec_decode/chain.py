@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from helix.config import SpeculationMethod
 from helix.request import Request
@@ -18,6 +19,14 @@ from helix.spec_decode.guard import Pace
 from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer
 
 logger = logging.getLogger(__name__)
+
+
+class _Option(NamedTuple):
+    """What could be verified for a request, and where it comes from; None: nothing but what is certain."""
+
+    candidate: Candidate
+    source: Draft | ModelProposer | None = None
+    is_model: bool = False
 
 
 class ProposerChain:
@@ -46,16 +55,28 @@ class ProposerChain:
         self.draft_costs = dict(draft_costs or {})
         self._clock = clock
         self._experiences = Experiences()
-        self._paces: dict[frozenset[SpeculationMethod], Pace] = {}
+        self._paces: dict[tuple[frozenset[SpeculationMethod], int], Pace] = {}
         self._pace = Pace()
         """Of the requests of the last step in which some might adapt."""
         self._all_adapt = False
         """Whether all of the last step's requests that might draft choose their depth."""
+        self._has_asked = False
+        """Whether proposers were asked in the last step for those who adapt."""
+        self._model_s = 0.0
+        """What models took for it."""
+        self._hindered_s = 0.0
+        """What all of it took longer than it ever should: the machine did something else."""
+        self._num_plain_in_a_row = 0
+        self._has_paused = False
 
     @property
     def is_paused(self) -> bool:
         """Whether the step that drafts were asked for last goes without, because they had cost more than they gave."""
         return self._pace.guard.is_off
+
+    def rests(self, request: Request) -> bool:
+        """Return whether a request is not asked for in the next step if that is like the last one."""
+        return self._pace.guard.is_off and self.adapts(request)
 
     def adapts(self, request: Request) -> bool:
         """Return whether the depth of a request is chosen step by step."""
@@ -67,20 +88,28 @@ class ProposerChain:
         adaptive: list[ScheduledRequest] = []
         pinned: list[ScheduledRequest] = []
         for item in scheduled:
-            if item.max_draft_tokens or item.max_predicted_tokens:
+            if item.max_draft_tokens or item.max_predicted_tokens or item.is_resting:
                 (adaptive if self.adapts(item.request) else pinned).append(item)
         self._all_adapt = bool(adaptive) and not pinned
+        self._hindered_s = 0.0
         drafts = self._first(self._choices(pinned)) if pinned else {}
         if not adaptive:
             return drafts
-        methods = frozenset(item.request.params.speculation_method or self.method for item in adaptive)
-        self._pace = pace = self._paces.setdefault(methods, Pace())
+        methods = frozenset([item.request.params.speculation_method or self.method for item in adaptive])
+        alike = methods, len(adaptive).bit_length()
+        if (pace := self._paces.get(alike)) is None:
+            pace = self._paces[alike] = Pace()
+        self._pace = pace
         best: dict[str, Draft] = {}
-        if pace.allows:
+        self._has_asked = False
+        if pace.allows and (asked := [item for item in adaptive if not item.is_resting]):
+            self._has_asked = True
+            self._model_s = 0.0
             started_s = self._clock()
-            best = self._best(self._choices(adaptive), scheduled)
-            pace.asking.observe(self._clock() - started_s, in_vain=not best or pace.is_probing)
-        pace.note(has_drafts=bool(best))
+            best = self._best(self._choices(asked), scheduled)
+            self._hindered_s += pace.asking.excess(self._clock() - started_s - self._model_s)
+        if not pace.guard.is_off:
+            pace.note(has_drafts=bool(best))
         return drafts | best
 
     def observe(self, request: Request, draft: Draft | None, num_accepted_tokens: int) -> None:
@@ -117,19 +146,22 @@ class ProposerChain:
         load = verification_load(scheduled, drafts) if drafts else plain
         is_decoding = plain.num_rows == len(scheduled)  # rows of prompts cost something else: few of them get logits
         longest_s = _LONGEST_PASS * costs.seconds(load)
-        if is_decoding and load.num_rows <= _MAX_ROWS_OBSERVED:
+        self._num_plain_in_a_row = 0 if drafts else self._num_plain_in_a_row + 1
+        is_news = self._num_plain_in_a_row % _PLAIN_STEPS_ALIKE == 1 or bool(drafts)
+        if is_decoding and is_news and load.num_rows <= _MAX_ROWS_OBSERVED:
             change = costs.observe(load, verifying_s)
             for others in self.draft_costs.values():
                 others.follow(change)
         plain_s = costs.seconds(plain) * num_tokens / num_catching_up
-        if not drafts:
-            self._pace.asking.earn(plain_s)
         if is_decoding and self._all_adapt:  # what a pinned depth loses is its request's own wish
             # A pause of the machine is nobody's fault; what asking for drafts took is speculation's in plain steps too.
-            pass_s = min(verifying_s, longest_s) if drafts else plain_s
-            speed_up = self._pace.guard.observe(drafting_s + pass_s, plain_s)
-            if speed_up is not None:
-                logger.warning("speculation pauses: it was slower than plain decoding (%.2fx)", speed_up)
+            seconds = min(verifying_s, longest_s) if drafts else plain_s
+            if self._has_asked:
+                seconds += drafting_s - self._hindered_s
+            if self._pace.guard.observe(seconds, plain_s, step_s=plain_s * num_catching_up / num_tokens):
+                # Where steps are short this may happen every second.
+                logger.log(logging.INFO if self._has_paused else logging.WARNING, _PAUSES)
+                self._has_paused = True
         return plain_s
 
     def forget(self, request: Request) -> None:
@@ -176,34 +208,50 @@ class ProposerChain:
             choices = [probed]
         for proposer in self.copying:
             ask(proposer, choices)
-        load, num_tokens = plain_load(scheduled), sum(item.catches_up for item in scheduled)
-        planned = Plan([], 0.0)
-        candidates: list[Candidate] = []
-        for choice in choices:
-            promise = 0.0
-            for candidate, source in self._candidates(choice, draft_costs):
-                alone = plan(costs, [candidate], load=load, num_tokens=num_tokens)
-                if alone.tokens_per_s > promise:
-                    planned, promise = alone, alone.tokens_per_s
-                    chosen, choice.chosen = candidate, source
-            candidates.append(chosen)
-        if len(choices) > 1:
-            planned = plan(costs, candidates, load=load, num_tokens=num_tokens)
-        for choice, depth in zip(choices, planned.depths, strict=True):
-            choice.depth = depth
+        load = plain_load(scheduled)
+        make_plan = partial(plan, costs, load=load, num_tokens=sum([item.catches_up for item in scheduled]))
+        planned = self._choose(choices, draft_costs, make_plan)
         for model in self.models:
             drafting = [one for one in choices if one.chosen is model and (one.depth or 0) > one.num_certain_tokens]
             if drafting:
                 self._draft(model, drafting, partial(Prices, costs, planned, load, num_drafting=len(drafting)))
         return results(choices)
 
-    def _candidates(
-        self, choice: Choice, draft_costs: Mapping[str, PassCosts]
-    ) -> Iterator[tuple[Candidate, Draft | ModelProposer | None]]:
-        """Return what a request could have verified, and where it comes from."""
+    def _choose(
+        self, choices: Sequence[Choice], draft_costs: Mapping[str, PassCosts], make_plan: Callable[..., Plan]
+    ) -> Plan:
+        """Choose for each request who drafts and how deep.
+
+        The passes of a model may pay only because enough requests share them: whether they do shows in the end.
+        """
+        planned = Plan([], 0.0)
+        best: list[_Option] = []
+        without_models: list[_Option] = []
+        for choice in choices:
+            promise = 0.0
+            for option in self._options(choice, draft_costs, Load(len(choices))):
+                alone = make_plan([option.candidate], num_sharing=len(choices))
+                if alone.tokens_per_s > promise:
+                    planned, promise, chosen = alone, alone.tokens_per_s, option
+                if not option.is_model:
+                    copied = chosen
+            best.append(chosen)
+            without_models.append(copied)
+        if len(choices) > 1:
+            planned = make_plan([option.candidate for option in best])
+            if any(option.is_model for option in best):
+                otherwise = make_plan([option.candidate for option in without_models])
+                if otherwise.tokens_per_s > planned.tokens_per_s:
+                    planned, best = otherwise, without_models
+        for choice, option, depth in zip(choices, best, planned.depths, strict=True):
+            choice.chosen, choice.depth = option.source, depth
+        return planned
+
+    def _options(self, choice: Choice, draft_costs: Mapping[str, PassCosts], batch: Load) -> Iterator[_Option]:
+        """Return what a request could have verified, and where it comes from; a batch drafts together."""
         request, certain = choice.request, self._certain(choice)
         make = partial(Candidate, context_len=request.num_tokens, num_made=len(certain))
-        yield make(survival=survival(certain)), None
+        yield _Option(make(survival=survival(certain)))
         offered = [
             (offer, survival(certain + self._experience(request, offer.proposer).probabilities(offer)))
             for offer in choice.offers
@@ -218,16 +266,16 @@ class ProposerChain:
             return survives[:at] + [value * (1 - chance) for value in survives[at:]]
 
         for offer, survives in offered:
-            yield make(survival=survives if offer is ending else unless_ended(survives)), offer
+            yield _Option(make(survival=survives if offer is ending else unless_ended(survives)), offer)
         for model in self.models:
             if choice.allows(model):
                 expected = self._experience(request, model.name).expected(choice.asked.max_draft_tokens)
                 candidate = make(survival=unless_ended(survival(certain + expected)))
                 if (costs := draft_costs.get(model.name)) is not None:
-                    candidate.next_s = costs.seconds(Load(1))
+                    candidate.next_s = costs.seconds(batch)
                     candidate.first_s = candidate.next_s * (1 + model.num_passes_through_prefix(choice.asked))
                     candidate.catch_up_s = self._catch_up_s(model, choice.asked, costs)
-                yield candidate, model
+                yield _Option(candidate, model, is_model=True)
 
     def _num_tokens_behind(self, choice: Choice) -> int:
         """Return how many tokens the models that a request allows would have to compute for it first."""
@@ -253,8 +301,8 @@ class ProposerChain:
         token_s = expected_s = 0.0
         if costs is not None:
             token_s = costs.seconds(batch)
-            behind = max(model.num_tokens_behind(choice.asked) for choice in choices)
-            expected_s = costs.seconds(Load(max(behind, len(choices)))) - token_s
+            num_behind = sum([model.num_tokens_behind(choice.asked) for choice in choices])
+            expected_s = costs.seconds(Load(max(num_behind, len(choices)))) - token_s
             expected_s += token_s * max(model.num_passes_through_prefix(choice.asked) for choice in choices)
         prices = price(draft_s=token_s / len(choices))
         for choice in choices:
@@ -268,12 +316,14 @@ class ProposerChain:
         started_s = self._clock()
         drafts = model.propose([choice.asked for choice in choices])
         elapsed_s = self._clock() - started_s
+        self._model_s += elapsed_s
         for choice in choices:
             draft = drafts.get(choice.request.request_id)
             choice.chosen, choice.depth = None if draft is None else choice.within_answer(draft), None
         if costs is not None and drafts and elapsed_s > 0:
             expected_s += token_s * max(len(draft.token_ids) for draft in drafts.values())
             costs.observe(batch, token_s * elapsed_s / expected_s)
+            self._hindered_s += max(elapsed_s - _LONGEST_PASS * expected_s, 0.0)
 
     def _certain(self, choice: Choice) -> list[float]:
         """Return how likely each token is that nothing else can follow but it."""
@@ -284,8 +334,11 @@ class ProposerChain:
         ]
 
 
-_LONGEST_PASS = 1.5
+_PAUSES = "speculation pauses: it was slower than plain decoding"
+_LONGEST_PASS = 1.2
 """Times as long as expected that a pass may take at most to be counted against speculation."""
+_PLAIN_STEPS_ALIKE = 4
+"""Plain steps in a row of which one is observed, after the first: the others say the same, and it takes some time."""
 _MAX_ROWS_OBSERVED = 64
 """Steps of more rows compute prompts."""
 _SHORT_ANSWER = 64

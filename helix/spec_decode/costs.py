@@ -122,7 +122,9 @@ class PassCosts:
     def follow(self, change: float) -> None:
         """Change all costs as those of another model on the same machine changed, which was seen since."""
         self._correction = [value + change for value in self._correction]
-        self._table = []
+        factor = exp(change)
+        self._table = [factor * seconds for seconds in self._table]
+        self._beyond_s *= factor
 
     def with_free_rows(self) -> PassCosts:
         """Return costs by which any hope of a token is worth a row."""

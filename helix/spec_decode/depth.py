@@ -51,7 +51,9 @@ class Plan:
     tokens_per_s: float
 
 
-def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_tokens: int) -> Plan:
+def plan(
+    costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_tokens: int, num_sharing: int = 1
+) -> Plan:
     """Return the depths that bring all requests of a step together the most tokens per second.
 
     Draft tokens are admitted in the order of their survival, which is a prefix of each draft, as long as the whole
@@ -62,9 +64,10 @@ def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_t
         candidates: At most one per request.
         load: The pass without drafts, prompt chunks included.
         num_tokens: Tokens that it brings.
+        num_sharing: Requests that share the time of a model's passes; only for a single candidate.
     """
     if len(candidates) == 1:
-        return _plan_for_one(costs, candidates[0], load, num_tokens)
+        return _plan_for_one(costs, candidates[0], load, num_tokens, num_sharing)
     likely_first = sorted(
         (-value, place, i) for i, candidate in enumerate(candidates) for place, value in enumerate(candidate.survival)
     )
@@ -92,23 +95,25 @@ def plan(costs: PassCosts, candidates: Sequence[Candidate], *, load: Load, num_t
     return Plan(depths, best)
 
 
-def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens: int) -> Plan:
+def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens: int, num_sharing: int) -> Plan:
     """Do the same where no order is to be found."""
-    rows_s = costs.of_rows(load.num_rows, len(candidate.survival))
+    survival, num_made = candidate.survival, candidate.num_made
+    first_s, next_s = candidate.first_s / num_sharing, candidate.next_s / num_sharing
+    rows_s = costs.of_rows(load.num_rows, len(survival))
     step_s, row_s = load.context * costs.context_s, candidate.context_len * costs.context_s
     expected = float(num_tokens)
     best, depth = expected / (rows_s[0] + step_s), 0
-    for place, value in enumerate(candidate.survival):
+    num_behind = len(survival)
+    for place, value in enumerate(survival):
         expected += value
+        num_behind -= 1
         step_s += row_s
-        if place >= candidate.num_made:
-            step_s += candidate.next_s if place > candidate.num_made else candidate.first_s + candidate.catch_up_s
+        if place >= num_made:
+            step_s += next_s if place > num_made else first_s + candidate.catch_up_s
         pass_s = rows_s[place + 1] + step_s
         if expected > best * pass_s:
             best, depth = expected / pass_s, place + 1
-        elif (
-            expected + value * (len(candidate.survival) - place - 1) <= best * pass_s
-        ):  # those behind it are likely no more than it is
+        elif expected + value * num_behind <= best * pass_s:  # those behind it are likely no more than it is
             break
     return Plan([depth], best)
 

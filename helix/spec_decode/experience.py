@@ -164,7 +164,8 @@ class Experiences:
 
         These are about as warm, and bound by a grammar or not: within one, other tokens are uncertain.
         """
-        known = self._by_request.setdefault(request_id, {})
+        if (known := self._by_request.get(request_id)) is None:
+            known = self._by_request[request_id] = {}
         if (experience := known.get(proposer)) is None:
             alike = proposer, bisect_left(_TEMPERATURES, temperature), has_grammar
             experience = known[proposer] = RequestExperience(self._general.setdefault(alike, Experience()))

@@ -27,7 +27,8 @@ class NgramProposer:
         """Return a draft for every request whose suffix of ngram_min tokens or more occurred before."""
         drafts: dict[str, Draft] = {}
         for item in asked:
-            index = self._indices.setdefault(item.request_id, NgramIndex(self.ngram_min))
+            if (index := self._indices.get(item.request_id)) is None:
+                index = self._indices[item.request_id] = NgramIndex(self.ngram_min)
             token_ids = index.lookup(item.request.token_ids, item.max_draft_tokens, self.ngram_max, item.prefix)
             if token_ids:
                 drafts[item.request_id] = Draft(token_ids, self.name, match_len=index.match_len)

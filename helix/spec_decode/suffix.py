@@ -67,13 +67,14 @@ class SuffixProposer:
 
     def _draft(self, item: DraftRequest) -> Draft | None:
         request = item.request
-        trail = self._trails.setdefault(request.request_id, Trail())
+        if (trail := self._trails.get(request.request_id)) is None:
+            trail = self._trails[request.request_id] = Trail()
         own = trail.own
         own.extend(request.token_ids[len(own.token_ids) :])
         places = self._find([*request.token_ids[-MAX_MATCH_LEN:], *item.prefix], own, request.cache_salt)
         if not places:
             return None
-        match_len = max(place.match_len for place in places)
+        match_len = max([place.match_len for place in places])
         num_tokens = min(item.max_draft_tokens, DRAFT_TOKENS_PER_MATCHED * match_len)
         continuations = []
         for place in places:
@@ -93,7 +94,7 @@ class SuffixProposer:
         places: list[Place] = []
         for index in (own, *self.pool.indices(salt)):
             if not any(place.match_len == MAX_MATCH_LEN for place in places):
-                places += [Place(index, *occurrence) for occurrence in index.occurrences(text)]
+                places += [Place(index, match_len, end) for match_len, end in index.occurrences(text)]
         return places
 
 

@@ -97,6 +97,16 @@ def test_a_prediction_is_drafted_from_before_the_first_token_and_deeper_than_the
     assert reserved == [(0, 7), (4, 7), (4, 7), (4, 5), (3, 3), (1, 1)]
 
 
+def test_who_rests_gets_no_slots_for_drafts_and_is_known_to() -> None:
+    scheduler = _scheduler()
+    requests = [_request("a", 3, depth=4), _request("b", 3, depth=4), _request("c", 3, depth=0)]
+    for request in requests:
+        scheduler.add(request)
+    _finish_step(scheduler, scheduler.schedule())
+    scheduled = scheduler.schedule(rests=lambda request: request.request_id != "b").scheduled
+    assert [(item.max_draft_tokens, item.is_resting) for item in scheduled] == [(0, True), (4, False), (0, False)]
+
+
 def test_drafts_from_a_prediction_count_in_the_budget() -> None:
     scheduler = _scheduler(max_num_seqs=2, max_num_batched_tokens=10)
     for name in "ab":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from helix.scheduler import ScheduledRequest
 from helix.spec_decode.chain import ProposerChain
 from helix.spec_decode.choice import Choice
 from helix.spec_decode.costs import PassCosts
-from helix.spec_decode.guard import GUARD_PAUSE, GUARD_WINDOW
+from helix.spec_decode.guard import NEXT_CREDIT, SHARE
 from helix.spec_decode.proposer import Draft, DraftRequest, Drafts
 
 
@@ -319,20 +320,24 @@ def test_the_guard_pauses_what_loses_although_the_plan_likes_it(caplog: pytest.L
     chain, item = _chain(_copy("a")), _item("a")
     with caplog.at_level("WARNING"):
         depths = []
-        for _ in range(GUARD_WINDOW + GUARD_PAUSE + 20):
+        for _ in range(2000):
             drafts = chain.propose([item])
             depths.append(_depth(drafts.get("a")))
             chain.observe(item.request, drafts.get("a"), depths[-1])
-            chain.observe_step([item], drafts, drafting_s=9.0, verifying_s=1.0, num_tokens=depths[-1] + 1)
-    assert all(depth == 0 for depth in depths[GUARD_WINDOW : GUARD_WINDOW + GUARD_PAUSE])
-    assert sum(depths[-20:]) > 0
+            chain.observe_step(
+                [item], drafts, drafting_s=9.0 if drafts else 0.0, verifying_s=1.0, num_tokens=depths[-1] + 1
+            )
+    pause = depths.index(0, 10)
+    assert pause < 40
+    assert not any(depths[pause : pause + int(NEXT_CREDIT / SHARE)])
+    assert any(depths[pause:])
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "slower than plain decoding" in caplog.text
 
 
 def test_a_pinned_depth_that_loses_pauses_nobody() -> None:
     chain, pinned, adaptive = _chain(_copy("a", "b")), _item("a", speculation_adaptive=False), _item("b")
-    for _ in range(2 * GUARD_WINDOW):
+    for _ in range(100):
         drafts = chain.propose([pinned, adaptive])
         chain.observe_step([pinned, adaptive], drafts, drafting_s=9.0, verifying_s=1.0, num_tokens=2)
     assert not chain.is_paused
@@ -340,7 +345,7 @@ def test_a_pinned_depth_that_loses_pauses_nobody() -> None:
 
 def test_a_method_that_loses_pauses_no_request_with_another() -> None:
     chain, loser, other = _chain(_copy("a", "b")), _item("a", speculation_method="ngram"), _item("b")
-    for _ in range(GUARD_WINDOW):
+    for _ in range(20):
         drafts = chain.propose([loser])
         chain.observe_step([loser], drafts, drafting_s=9.0, verifying_s=1.0, num_tokens=1)
     assert chain.is_paused and not chain.propose([loser])
@@ -396,8 +401,10 @@ def test_where_asking_takes_long_it_is_seldom_done_in_vain() -> None:
     copying = Slow("suffix", {"a"})
     chain = ProposerChain([copying], method="auto", costs=PassCosts(STEEP), clock=lambda: now[0])
     item = _item("a")
-    for _ in range(400):
-        _step(chain, item, 2, row_s=1.0)
+    for _ in range(1000):
+        began_s = now[0]
+        drafts = chain.propose([item])
+        chain.observe_step([item], drafts, drafting_s=now[0] - began_s, verifying_s=1.0, num_tokens=1)
     assert 4 <= len(copying.asked) <= 30
 
 
@@ -420,3 +427,44 @@ def test_passes_through_what_another_one_drafted_are_paid_for() -> None:
         chain = _chain(Forced("grammar", {"a"}), model, draft_s=0.05)
         assert chain.propose([_item("a", 4)])["a"].token_ids[:2] == [1, 1]
         assert bool(model.asked) == is_asked
+
+
+def test_while_speculation_pauses_requests_rest_but_for_those_of_pinned_depth_and_it_comes_back() -> None:
+    chain, item = _chain(_copy("a")), _item("a")
+    pinned = _item("b", speculation_adaptive=False)
+    assert not chain.rests(item.request)
+    while not chain.rests(item.request):
+        chain.observe_step([item], chain.propose([item]), drafting_s=9.0, verifying_s=1.0, num_tokens=1)
+    assert not chain.rests(pinned.request)
+    resting = replace(item, max_draft_tokens=0, is_resting=True)
+    for _ in range(2000):
+        assert chain.propose([resting]) == {}
+        chain.observe_step([resting], {}, drafting_s=0.5, verifying_s=1.0, num_tokens=1)
+    assert not chain.rests(item.request), "not to ask costs nothing, however long that takes"
+    assert chain.propose([item])
+
+
+def test_what_loses_with_many_requests_pauses_no_single_one() -> None:
+    chain, items = _chain(_copy("0", "1", "2", "3")), [_item(str(i)) for i in range(4)]
+    while not chain.is_paused:
+        chain.observe_step(items, chain.propose(items), drafting_s=9.0, verifying_s=1.0, num_tokens=4)
+    assert chain.propose(items[:1]) and not chain.is_paused
+    assert not chain.propose(items) and chain.is_paused
+
+
+def test_requests_share_the_passes_of_a_model() -> None:
+    """Half a pass for a drafted token of one request would hold up the five others; drafting for all of them pays."""
+    chain = _chain(_draft_model(*map(str, range(6))), target_s={1: 1.0, 32: 1.1}, draft_s=0.5)
+    assert len(chain.propose([_item(str(i)) for i in range(6)])) == 6
+    alone = _item("0")
+    others = [_item(str(i), speculation_method="ngram") for i in range(1, 6)]
+    chain = _chain(_draft_model("0"), target_s={1: 1.0, 32: 1.1}, draft_s=0.5)
+    assert chain.propose([alone]) and not chain.propose([alone, *others])
+
+
+def test_where_a_models_passes_do_not_pay_after_all_what_was_copied_is_taken() -> None:
+    """One of six may have a model draft, and would pay for it alone; it copies instead."""
+    items = [_item("0"), *(_item(str(i), speculation_method="suffix") for i in range(1, 6))]
+    chain = _chain(_copy("0", match_len=1), _draft_model("0"), target_s={1: 1.0, 32: 1.1}, draft_s=3.0)
+    drafts = chain.propose(items)
+    assert [draft.proposer for draft in drafts.values()] == ["suffix"]
