@@ -266,7 +266,9 @@ class ProposerChain:
             return survives[:at] + [value * (1 - chance) for value in survives[at:]]
 
         for offer, survives in offered:
-            yield _Option(make(survival=survives if offer is ending else unless_ended(survives)), offer)
+            is_ending = offer is ending
+            candidate = make(survival=survives if is_ending else unless_ended(survives), ending=chance * is_ending)
+            yield _Option(candidate, offer)
         for model in self.models:
             if choice.allows(model):
                 expected = self._experience(request, model.name).expected(choice.asked.max_draft_tokens)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import prod
+from math import inf, prod
 from operator import mul
 
 from helix.spec_decode.costs import Load, PassCosts
@@ -29,6 +29,8 @@ class Candidate:
     """Tokens that each of its rows attends to."""
     num_made: int = 0
     """Tokens at its beginning that are there already; a model makes the others."""
+    ending: float = 0.0
+    """Probability that the answer ends with the pass that verifies all of it."""
     first_s: float = 0.0
     """Seconds for the first token to be made, in a pass that others share."""
     next_s: float = 0.0
@@ -115,7 +117,32 @@ def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens
             best, depth = expected / pass_s, place + 1
         elif expected + value * num_behind <= best * pass_s:  # those behind it are likely no more than it is
             break
+    if candidate.ending and depth < len(survival):
+        depth = _depth_before_end(candidate, rows_s, row_s, num_tokens, best)
     return Plan([depth], best)
+
+
+def _depth_before_end(
+    candidate: Candidate,
+    rows_s: Sequence[float],  # of a pass with no draft token, with one, ...
+    row_s: float,  # more by the context, for each of them
+    num_tokens: int,
+    tokens_per_s: float,
+) -> int:
+    """Return the best depth of a draft of which it is known that the answer ends behind it.
+
+    The tokens that a cut leaves take one more pass, and a few of them bring less than other passes do: what is lost by
+    that counts against the cut.
+    """
+    expected, most, best = float(num_tokens), -inf, 0
+    for depth, value in enumerate((0.0, *candidate.survival)):
+        expected += value
+        gain = expected - tokens_per_s * (rows_s[depth] + depth * row_s)
+        if num_left := len(candidate.survival) - depth:
+            gain -= candidate.ending * max(tokens_per_s * rows_s[num_left - 1] - num_left, 0.0)
+        if gain > most:
+            most, best = gain, depth
+    return best
 
 
 def survival(probabilities: Iterable[float]) -> list[float]:

@@ -103,3 +103,25 @@ def test_the_plan_for_a_batch_is_the_best_of_all() -> None:
             for depths in itertools.product(range(4), repeat=3)
         )
         assert plan(costs, candidates, load=Load(3), num_tokens=3).tokens_per_s == pytest.approx(best)
+
+
+@pytest.mark.parametrize(
+    ("target_s", "num_tokens", "passes"),
+    [
+        ({1: 1.0, 2: 1.03, 4: 1.08, 6: 1.15, 8: 1.43, 13: 2.19, 17: 2.81}, 16, ([15, 1], [16])),
+        ({1: 1.0, 8: 1.4, 9: 1.7, 17: 6.0}, 9, ([8, 1], [9])),
+        ({1: 1.0, 8: 1.4, 9: 1.7, 17: 6.0}, 14, ([8, 6], [8, 6])),
+    ],
+)
+def test_a_cut_that_leaves_a_few_tokens_before_the_end_counts_the_pass_they_take(
+    target_s: dict[int, float], num_tokens: int, passes: tuple[list[int], list[int]]
+) -> None:
+    costs = PassCosts(target_s)
+    for ending, expected in zip((0.0, 0.9), passes, strict=True):
+        num_left, taken = num_tokens, []
+        while num_left:
+            draft = Candidate(survival=survival([0.99] * (num_left - 1)), context_len=0, ending=ending)
+            (depth,) = plan(costs, [draft], load=Load(1), num_tokens=1).depths
+            taken.append(depth + 1)
+            num_left -= depth + 1
+        assert taken == expected
