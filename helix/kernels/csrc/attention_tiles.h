@@ -18,15 +18,18 @@ constexpr int kVectorsAlone = 4;  // beside a single query: a sum can take its n
 constexpr int kPanelKeys = kVectorsAlone * kLanes;  // whose numbers of one dimension lie side by side
 
 // Brings vectors of `size` numbers into the second-level cache by reading them in order, several places at a time: the
-// processor finds out anew in every page that it is read in order. Requests ahead of the arithmetic do not help: it drops
-// what it has no room for.
+// processor finds out anew in every page that it is read in order, and a request ahead makes the page known to it. Requests
+// for all that comes do not help: it drops those for which it has no room.
 template <class Number>
 inline void bring(const Number* const* vectors, int64_t num_vectors, int64_t size) {
-  constexpr int kPlaces = 4;
-  const int64_t part = (num_vectors + kPlaces - 1) / kPlaces;
+  constexpr int kPlaces = 4, kAhead = 8;
+  const int64_t part = (num_vectors + kPlaces - 1) / kPlaces, last = num_vectors - 1;
   for (int64_t i = 0; i < part; ++i) {
     const Number* places[kPlaces];
-    for (int p = 0; p < kPlaces; ++p) places[p] = vectors[std::min(p * part + i, num_vectors - 1)];
+    for (int p = 0; p < kPlaces; ++p) {
+      places[p] = vectors[std::min(p * part + i, last)];
+      __builtin_prefetch(vectors[std::min(p * part + i + kAhead, last)]);
+    }
     for (int64_t d = 0; d < size; d += 64 / sizeof(Number))
       for (int p = 0; p < kPlaces; ++p) asm volatile("" : : "r"(load<uint8_t>(places[p] + d)));
   }
