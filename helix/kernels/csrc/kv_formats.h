@@ -5,6 +5,10 @@
 // alike.
 #pragma once
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "quantized.h"
 
 namespace helix {
@@ -51,9 +55,21 @@ struct Int8KV {
     return to;
   }
 
+  // Numbers [d, d + count) of a vector of `size`, and zeros.
   static HELIX_INLINE Vec widen(const Number* from, int64_t size, int64_t d, int64_t count) {
-    const Bytes numbers = load_first<Bytes>(from + d, count);
-    return __builtin_convertvector(__builtin_convertvector(numbers, Ints), Vec) * load<float>(from + size);
+    return __builtin_convertvector(widened(load_first<Bytes>(from + d, count)), Vec) * load<float>(from + size);
+  }
+
+ private:
+  // The compiler would do it number by number.
+  static HELIX_INLINE Ints widened(Bytes numbers) {
+#if defined(__AVX512F__)
+    return (Ints)_mm512_cvtepi8_epi32((__m128i)numbers);
+#elif defined(__AVX2__)
+    return (Ints)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(&numbers)));
+#else
+    return __builtin_convertvector(numbers, Ints);
+#endif
   }
 };
 
