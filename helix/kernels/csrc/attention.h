@@ -6,7 +6,7 @@
 // bitwise the attention that plain decoding would have had.
 //
 // Chunks are shared among threads (Flash-Decoding), and rows of one request stream each key and value once together. Heads
-// whose keys lie side by side take turns after a few keys, so that memory is read as it lies.
+// whose keys lie side by side take turns after a run of keys, so that memory is read as it lies.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@
 namespace helix {
 
 constexpr int64_t kContextChunk = 256;
-constexpr int64_t kRunBytes = 1 << 14;  // of keys or values that stay in the first-level cache while all heads and queries pass
+constexpr int64_t kRunBytes = 1 << 17;  // of keys or values that stay in the second-level cache while all heads and queries pass
 
 // Rows and heads are strided; the numbers of one head lie side by side.
 struct Heads {
@@ -42,29 +42,41 @@ struct HeadRange {
   int64_t size() const { return end - begin; }
 };
 
+// Memory for numbers, aligned as vectors are, in which nothing is set.
+class Floats {
+ public:
+  explicit Floats(int64_t size) : vectors_(new Vec[(size + kLanes - 1) / kLanes]) {}
+  float* get() const { return reinterpret_cast<float*>(vectors_.get()); }
+
+ private:
+  std::unique_ptr<Vec[]> vectors_;
+};
+
 // Memory of one thread for one group, a range of heads and one chunk.
 template <class Format>
 struct ChunkScratch {
   ChunkScratch(int64_t num_rows, int64_t num_queries, int64_t key_dim, int64_t value_dim)
-      : spans(new Span[num_rows]),
+      : spans(new Span[num_queries]),
         queries(new const float*[num_queries]),
-        scores(new float[num_queries * kContextChunk]),
-        wide(Format::kIsWide ? nullptr : new float[std::max(kTileKeys * key_dim, kMaxRunKeys * value_dim)]) {}
+        scores(num_queries * kContextChunk),
+        packed(kPanelKeys * key_dim),
+        wide(Format::kIsWide ? 0 : kContextChunk * value_dim) {}
 
-  std::unique_ptr<Span[]> spans;  // [num_rows]
+  std::unique_ptr<Span[]> spans;  // [num_rows, share]
   std::unique_ptr<const float*[]> queries;  // [num_heads of the range, num_rows, share]
-  std::unique_ptr<float[]> scores;  // [the same, kContextChunk]
-  std::unique_ptr<float[]> wide;  // a tile of keys, or a run of values
+  Floats scores;  // [the same, kContextChunk]
+  Floats packed;  // a panel of keys, [key_dim, kPanelKeys]
+  Floats wide;  // a run of values
   const typename Format::Number *keys[kContextChunk], *values[kContextChunk];  // of the range's first head
 };
 
-// What some chunks contribute to one query: numbers in a row, of which `values` is padded to whole vectors.
+// What some chunks contribute to one query: whole vectors of `values`, and one that holds what belongs to them.
 struct Partial {
   float* values;
   int64_t padded_dim;
 
   static int64_t padded(int64_t dim) { return (dim + kLanes - 1) / kLanes * kLanes; }
-  static int64_t size(int64_t dim) { return padded(dim) + 2; }
+  static int64_t size(int64_t dim) { return padded(dim) + kLanes; }
   float& largest() const { return values[padded_dim]; }
   float& total() const { return values[padded_dim + 1]; }  // of exp(score - largest); 0: nothing was seen
 
@@ -123,23 +135,15 @@ struct PagedAttention {
     const Span all = find_spans(group, number * kContextChunk, scratch);
     find_slots(group, heads.begin, number * kContextChunk, all, scratch);
     const int64_t num_queries = group.num_rows * share();
-    for (int64_t i = 0; i < heads.size() * num_queries; ++i) {
-      const int64_t head = heads.begin + i / num_queries, q = i % num_queries;
-      scratch.queries[i] = query.at(group.row + q / share(), head * share() + q % share());
-    }
+    for (int64_t head = heads.begin, i = 0; head < heads.end; ++head)
+      for (int64_t row = group.row; row < group.row + group.num_rows; ++row)
+        for (int64_t s = 0; s < share(); ++s) scratch.queries[i++] = query.at(row, head * share() + s);
     in_runs(scratch.keys, Format::width(key_dim), heads, all, [&](int64_t h, int64_t offset, Span run) {
       score_keys<Format>(scratch.queries.get() + h * num_queries, num_queries, scratch.keys, offset, run.begin, run.end,
-                         key_dim, scale, scratch.wide.get(), scores_of(scratch, h, num_queries), kContextChunk);
+                         key_dim, scale, scratch.packed.get(), scores_of(scratch, h, num_queries), kContextChunk);
     });
-    for (int64_t i = 0; i < heads.size() * num_queries; ++i) {
-      const Partial partial = partials.at(i / num_queries, i % num_queries);
-      const Span span = scratch.spans[i % num_queries / share()];
-      std::fill_n(partial.values, partial.padded_dim, 0.0f);
-      partial.total() = 0.0f;
-      if (span.begin < span.end)
-        partial.total() =
-            exponentiate(scratch.scores.get() + i * kContextChunk, span.begin, span.end, partial.largest());
-    }
+    for (int64_t h = 0; h < heads.size(); ++h)
+      weigh_scores(scores_of(scratch, h, num_queries), num_queries, scratch.spans.get(), partials, h);
     in_runs(scratch.values, Format::width(value_dim), heads, all, [&](int64_t h, int64_t offset, Span run) {
       weigh_values(scratch, offset, scores_of(scratch, h, num_queries), num_queries, run, partials.at(h, 0).values,
                    partials.stride);
@@ -160,7 +164,7 @@ struct PagedAttention {
       const int64_t row = group.row + r;
       const Span span{std::clamp<int64_t>(first_position(row) - start, 0, kContextChunk),
                       std::clamp<int64_t>(positions[row] + 1 - start, 0, kContextChunk)};
-      scratch.spans[r] = span;
+      std::fill_n(scratch.spans.get() + r * share(), share(), span);
       if (span.begin < span.end) all = {std::min(all.begin, span.begin), std::max(all.end, span.end)};
     }
     return all;
@@ -169,10 +173,12 @@ struct PagedAttention {
   // Where the first head's keys and values lie.
   void find_slots(const RowGroup& group, int64_t kv_head, int64_t start, Span all, Scratch& scratch) const {
     const int64_t* table = block_tables + owners[group.row] * table_len;
-    for (int64_t j = all.begin; j < all.end; ++j) {
-      const int64_t slot = table[(start + j) / block_size] * block_size + (start + j) % block_size;
-      scratch.keys[j] = keys + (slot * num_kv_heads + kv_head) * Format::width(key_dim);
-      scratch.values[j] = values + (slot * num_kv_heads + kv_head) * Format::width(value_dim);
+    for (int64_t j = all.begin; j < all.end;) {
+      const int64_t block = (start + j) / block_size, end = std::min(all.end, (block + 1) * block_size - start);
+      for (int64_t slot = table[block] * block_size + start + j - block * block_size; j < end; ++j, ++slot) {
+        scratch.keys[j] = keys + (slot * num_kv_heads + kv_head) * Format::width(key_dim);
+        scratch.values[j] = values + (slot * num_kv_heads + kv_head) * Format::width(value_dim);
+      }
     }
   }
 
@@ -180,16 +186,36 @@ struct PagedAttention {
     return scratch.scores.get() + h * num_queries * kContextChunk;
   }
 
-  // Calls work(number in the range, offset, keys) for a run of keys and each head, then for the next run. A run is brought
-  // into the first-level cache as it lies, which the processor foresees, and stays there for all queries.
+  // Calls work(number in the range, offset, keys) for a run of keys and each head, then for the next run.
   template <class Work>
   static void in_runs(const Number* const* vectors, int64_t width, HeadRange heads, Span all, const Work& work) {
-    const int64_t bytes = heads.size() * width * sizeof(Number);
-    const int64_t most = std::clamp<int64_t>(kRunBytes / bytes / kTileKeys * kTileKeys, 2 * kTileKeys, kMaxRunKeys);
+    const int64_t size = heads.size() * width;
+    const int64_t most = std::clamp<int64_t>(kRunBytes / (size * sizeof(Number)) / kLanes * kLanes, kLanes, kContextChunk);
     for (int64_t begin = all.begin, end; begin < all.end; begin = end) {
       end = std::min((begin / most + 1) * most, all.end);
-      for (int64_t j = begin; j < end; ++j) touch(vectors[j], heads.size() * width);
+      bring(vectors + begin, end - begin, size);
       for (int64_t h = 0; h < heads.size(); ++h) work(h, h * width, Span{begin, end});
+    }
+  }
+
+  // Replaces the scores of a head by weights and starts its partials. Some queries find their largest score before any of
+  // them goes on, so that none waits for its own.
+  static void weigh_scores(float* scores, int64_t num_queries, const Span* spans, const Partials& partials, int64_t h) {
+    constexpr int64_t kAtOnce = 8;
+    float largest[kAtOnce];
+    for (int64_t first = 0; first < num_queries; first += kAtOnce) {
+      const int64_t last = std::min(first + kAtOnce, num_queries);
+      for (int64_t q = first; q < last; ++q)
+        if (spans[q].begin < spans[q].end)
+          largest[q - first] = largest_score(scores + q * kContextChunk, spans[q].begin, spans[q].end);
+      for (int64_t q = first; q < last; ++q) {
+        const Partial partial = partials.at(h, q);
+        std::fill_n(partial.values, partial.padded_dim, 0.0f);
+        partial.total() = 0.0f;
+        if (spans[q].begin >= spans[q].end) continue;
+        partial.largest() = largest[q - first];
+        partial.total() = exponentiate(scores + q * kContextChunk, spans[q].begin, spans[q].end, largest[q - first]);
+      }
     }
   }
 
@@ -200,28 +226,25 @@ struct PagedAttention {
       values[j] = Format::widen(scratch.values[j] + offset, value_dim,
                                 scratch.wide.get() + (j - keys.begin) * value_dim);
     const auto span_of = [&](int64_t i) {
-      const Span span = scratch.spans[i / share()];
+      const Span span = scratch.spans[i];
       return Span{std::max(span.begin, keys.begin), std::min(span.end, keys.end)};
     };
-    const auto weigh = [&]<int Queries>(int64_t i, Span span, std::integral_constant<int, Queries>) {
+    const auto weigh = [&](int64_t i, Span span, auto size) {
       if (span.begin < span.end)
-        add_weighted<Queries>(weights + i * kContextChunk, kContextChunk, values, span.begin, span.end, value_dim,
-                              out + i * stride, stride);
+        add_weighted<size()>(weights + i * kContextChunk, kContextChunk, values, span.begin, span.end, value_dim,
+                             out + i * stride, stride);
     };
     constexpr std::integral_constant<int, 1> one;
-    constexpr std::integral_constant<int, kTileQueries> tile;
-    int64_t i = 0;
-    for (; i + kTileQueries <= num_queries; i += kTileQueries) {
+    in_tiles(num_queries, [&](int64_t i, auto size) {
       Span common = span_of(i);
-      for (int q = 1; q < kTileQueries; ++q)
+      for (int q = 1; q < size(); ++q)
         common = {std::max(common.begin, span_of(i + q).begin), std::min(common.end, span_of(i + q).end)};
       common.begin = std::min(common.begin, common.end);
-      for (int q = 0; q < kTileQueries; ++q) weigh(i + q, {span_of(i + q).begin, common.begin}, one);
-      weigh(i, common, tile);
-      for (int q = 0; q < kTileQueries; ++q)
+      for (int q = 0; q < size(); ++q) weigh(i + q, {span_of(i + q).begin, common.begin}, one);
+      weigh(i, common, size);
+      for (int q = 0; q < size(); ++q)
         weigh(i + q, {std::max(span_of(i + q).begin, common.end), span_of(i + q).end}, one);
-    }
-    for (; i < num_queries; ++i) weigh(i, span_of(i), one);
+    });
   }
 };
 

@@ -16,7 +16,7 @@ using helix::Partials;
 using helix::RowGroup;
 
 constexpr int64_t kMinWork = 1 << 19;  // multiplications worth a thread
-constexpr int64_t kMaxQueries = 64;  // of a group: their scores of one chunk stay in the second-level cache
+constexpr int64_t kMaxQueries = 192;  // of a group: their scores of one chunk stay in the second-level cache
 constexpr int64_t kMaxScores = 256;  // queries whose scores of one chunk leave room in the second-level cache
 constexpr int64_t kSlotBytes = 1 << 13;  // of one slot that is read at once
 constexpr int64_t kMaxPartials = 1 << 20;  // numbers
@@ -94,9 +94,9 @@ template <class Format>
 void attend_in_turn(const PagedAttention<Format>& attention, const Plan& plan) {
   const int64_t share = attention.share(), size = Partial::size(attention.value_dim);
   share_items(attention, plan, plan.groups.size(), [&](HeadRange heads, int64_t g, ChunkScratch<Format>& scratch) {
-    const RowGroup& group = plan.groups[g];
+    const RowGroup& group = plan.groups[plan.groups.size() - 1 - g];  // the longest contexts first: none is waited for
     const int64_t num_queries = group.num_rows * share, total = heads.size() * num_queries * size;
-    const std::unique_ptr<float[]> memory(new float[2 * total]);
+    const helix::Floats memory(2 * total);
     const Partials own{memory.get(), num_queries * size, size, Partial::padded(attention.value_dim)};
     Partials later = own;
     later.data += total;
@@ -116,7 +116,7 @@ void attend_in_turn(const PagedAttention<Format>& attention, const Plan& plan) {
 template <class Format>
 void attend_apart(const PagedAttention<Format>& attention, const Plan& plan, int64_t num_rows) {
   const int64_t share = attention.share(), size = Partial::size(attention.value_dim), num_chunks = plan.largest.end_chunk;
-  const std::unique_ptr<float[]> memory(new float[num_rows * attention.num_heads * num_chunks * size]);
+  const helix::Floats memory(num_rows * attention.num_heads * num_chunks * size);
   // [num_kv_heads, num_rows, share, num_chunks, size]
   const auto partials = [&](int64_t kv_head, int64_t row, int64_t chunk) {
     return Partials{memory.get() + ((kv_head * num_rows + row) * share * num_chunks + chunk) * size,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace helix {
 
@@ -42,6 +43,16 @@ HELIX_INLINE T load(const void* from) {
   return value;
 }
 
+// The first `count` numbers of a vector, and zeros.
+template <class V>
+HELIX_INLINE V load_first(const void* from, int64_t count) {
+  constexpr int64_t kNumber = sizeof(V) / kLanes;
+  if (count >= kLanes) return load<V>(from);
+  V value = {};
+  std::memcpy(&value, from, count * kNumber);
+  return value;
+}
+
 HELIX_INLINE Vec broadcast(float value) { return value - Vec{}; }
 HELIX_INLINE Ints broadcast(int32_t value) { return value - Ints{}; }
 
@@ -70,6 +81,58 @@ HELIX_INLINE float sum_lanes(typename VectorOf<float, Lanes>::type values) {
     Half halves[2];
     std::memcpy(halves, &values, sizeof(values));
     return sum_lanes<Lanes / 2>(halves[0] + halves[1]);
+  }
+}
+
+// The largest lane; of equal zeros any.
+template <int Lanes = kLanes>
+HELIX_INLINE float largest_lane(typename VectorOf<float, Lanes>::type values) {
+  if constexpr (Lanes == 2) {
+    return std::max(values[0], values[1]);
+  } else {
+    using Half = typename VectorOf<float, Lanes / 2>::type;
+    Half halves[2];
+    std::memcpy(halves, &values, sizeof(values));
+    return largest_lane<Lanes / 2>(halves[0] > halves[1] ? halves[0] : halves[1]);
+  }
+}
+
+// Lane i becomes number place(i) of those of a and b, side by side.
+template <auto place, int... Lane>
+HELIX_INLINE Vec shuffle(Vec a, Vec b, std::integer_sequence<int, Lane...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, place(Lane)...);
+#else
+  return __builtin_shuffle(a, b, Ints{place(Lane)...});
+#endif
+}
+
+// Exchanges lane i of row r with lane r of row i. Squares of Step lanes trade places across the diagonal, then smaller ones
+// within them; the last of four rows at a time in pairs of lanes, for which there are instructions everywhere.
+template <int Step = kLanes / 2>
+HELIX_INLINE void transpose(Vec (&rows)[kLanes]) {
+  constexpr std::make_integer_sequence<int, kLanes> lanes;
+  constexpr auto first = [](int i) { return i & Step ? kLanes + i - Step : i; };
+  constexpr auto second = [](int i) { return i & Step ? kLanes + i : i + Step; };
+  if constexpr (Step > 2) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kLanes; ++r) {
+      if (r & Step) continue;
+      const Vec upper = rows[r], lower = rows[r + Step];
+      rows[r] = shuffle<first>(upper, lower, lanes);
+      rows[r + Step] = shuffle<second>(upper, lower, lanes);
+    }
+    transpose<Step / 2>(rows);
+  } else {
+    constexpr auto begin = [](int i) { return i / 4 * 4 + i % 4 / 2 + i % 2 * kLanes; };
+    constexpr auto end = [](int i) { return i / 4 * 4 + i % 4 / 2 + i % 2 * kLanes + 2; };
+#pragma GCC unroll 16
+    for (int r = 0; r < kLanes; r += 4) {
+      const Vec a = shuffle<begin>(rows[r], rows[r + 1], lanes), b = shuffle<end>(rows[r], rows[r + 1], lanes);
+      const Vec c = shuffle<begin>(rows[r + 2], rows[r + 3], lanes), d = shuffle<end>(rows[r + 2], rows[r + 3], lanes);
+      rows[r] = shuffle<first>(a, c, lanes), rows[r + 1] = shuffle<second>(a, c, lanes);
+      rows[r + 2] = shuffle<first>(b, d, lanes), rows[r + 3] = shuffle<second>(b, d, lanes);
+    }
   }
 }
 
