@@ -191,6 +191,7 @@ class LLMEngine:
                 self._fail(request, failure)
             return []
         self.recovery.passed([item.request for item in step.scheduled])
+        within_s = computed.drafting_s + computed.verifying_s
         computed.verifying_s += self._around_s
         self._note(step, computed)
         outputs = []
@@ -202,7 +203,7 @@ class LLMEngine:
                 self._fail(item.request, failure_of(bug))
             else:
                 outputs += [output] if output is not None else []
-        self._around_s += time.perf_counter() - began_s - computed.drafting_s - computed.verifying_s
+        self._around_s = time.perf_counter() - began_s - within_s
         return outputs
 
     def release_memory(self) -> None:

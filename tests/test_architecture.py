@@ -32,6 +32,7 @@ HELIX_LAYERS = [
         "helix.decode_step",
     ],
     ["helix.spec_decode.depth", "helix.spec_decode.suffix"],
+    ["helix.spec_decode.selection"],
     ["helix.spec_decode.chain"],
     [
         "helix.spec_decode.acceptance",

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from helix.config import SpeculationMethod
 from helix.request import Request
 from helix.scheduler import ScheduledRequest
 from helix.spec_decode.choice import Choice, ask, results
 from helix.spec_decode.costs import Load, PassCosts, plain_load, verification_load
-from helix.spec_decode.depth import Candidate, Growth, Plan, Prices, plan, survival
-from helix.spec_decode.experience import Experiences, RequestExperience
+from helix.spec_decode.depth import Growth, Prices, plan
+from helix.spec_decode.experience import Experiences
 from helix.spec_decode.guard import Pace
 from helix.spec_decode.proposer import Draft, DraftRequest, ModelProposer, Proposer
+from helix.spec_decode.selection import Selection
 
 logger = logging.getLogger(__name__)
-
-
-class _Option(NamedTuple):
-    """What could be verified for a request, and where it comes from; None: nothing but what is certain."""
-
-    candidate: Candidate
-    source: Draft | ModelProposer | None = None
-    is_model: bool = False
 
 
 class ProposerChain:
@@ -55,6 +47,7 @@ class ProposerChain:
         self.draft_costs = dict(draft_costs or {})
         self._clock = clock
         self._experiences = Experiences()
+        self._selection = Selection(self._experiences, self.models)
         self._paces: dict[tuple[frozenset[SpeculationMethod], int], Pace] = {}
         self._pace = Pace()
         """Of the requests of the last step in which some might adapt."""
@@ -119,7 +112,7 @@ class ProposerChain:
             return
         for part in draft.parts:
             num_tokens = len(part.token_ids)
-            self._experience(request, part.proposer).observe(part, min(num_accepted_tokens, num_tokens))
+            self._selection.experience(request, part.proposer).observe(part, min(num_accepted_tokens, num_tokens))
             num_accepted_tokens -= num_tokens
             if num_accepted_tokens < 0:
                 break
@@ -170,11 +163,6 @@ class ProposerChain:
         for proposer in (*self.copying, *self.models):
             proposer.forget(request)
 
-    def _experience(self, request: Request, proposer: str) -> RequestExperience:
-        return self._experiences.of(
-            request.request_id, proposer, request.params.temperature, has_grammar=request.grammar is not None
-        )
-
     def _choices(self, scheduled: Sequence[ScheduledRequest]) -> list[Choice]:
         return [
             Choice(
@@ -202,7 +190,8 @@ class ProposerChain:
         costs, draft_costs = self.costs, self.draft_costs
         if self._pace.is_probing:
             costs, draft_costs = costs.with_free_rows(), {}
-            probed = min(choices, key=self._num_tokens_behind)  # catching up for all of them could cost many passes
+            # One alone: to catch up with all of them could take a model many passes.
+            probed = min(choices, key=self._selection.num_tokens_behind)
             probed.asked.max_draft_tokens = min(probed.asked.max_draft_tokens, _PROBE_DEPTH)
             probed.asked.max_predicted_tokens = min(probed.asked.max_predicted_tokens, _PROBE_DEPTH)
             choices = [probed]
@@ -210,92 +199,12 @@ class ProposerChain:
             ask(proposer, choices)
         load = plain_load(scheduled)
         make_plan = partial(plan, costs, load=load, num_tokens=sum([item.catches_up for item in scheduled]))
-        planned = self._choose(choices, draft_costs, make_plan)
+        planned = self._selection.choose(choices, draft_costs, make_plan)
         for model in self.models:
             drafting = [one for one in choices if one.chosen is model and (one.depth or 0) > one.num_certain_tokens]
             if drafting:
                 self._draft(model, drafting, partial(Prices, costs, planned, load, num_drafting=len(drafting)))
         return results(choices)
-
-    def _choose(
-        self, choices: Sequence[Choice], draft_costs: Mapping[str, PassCosts], make_plan: Callable[..., Plan]
-    ) -> Plan:
-        """Choose for each request who drafts and how deep.
-
-        The passes of a model may pay only because enough requests share them: whether they do shows in the end.
-        """
-        planned = Plan([], 0.0)
-        best: list[_Option] = []
-        without_models: list[_Option] = []
-        for choice in choices:
-            promise = 0.0
-            for option in self._options(choice, draft_costs, Load(len(choices))):
-                alone = make_plan([option.candidate], num_sharing=len(choices))
-                if alone.tokens_per_s > promise:
-                    planned, promise, chosen = alone, alone.tokens_per_s, option
-                if not option.is_model:
-                    copied = chosen
-            best.append(chosen)
-            without_models.append(copied)
-        if len(choices) > 1:
-            planned = make_plan([option.candidate for option in best])
-            if any(option.is_model for option in best):
-                otherwise = make_plan([option.candidate for option in without_models])
-                if otherwise.tokens_per_s > planned.tokens_per_s:
-                    planned, best = otherwise, without_models
-        for choice, option, depth in zip(choices, best, planned.depths, strict=True):
-            choice.chosen, choice.depth = option.source, depth
-        return planned
-
-    def _options(self, choice: Choice, draft_costs: Mapping[str, PassCosts], batch: Load) -> Iterator[_Option]:
-        """Return what a request could have verified, and where it comes from; a batch drafts together."""
-        request, certain = choice.request, self._certain(choice)
-        make = partial(Candidate, context_len=request.num_tokens, num_made=len(certain))
-        yield _Option(make(survival=survival(certain)))
-        offered = [
-            (offer, survival(certain + self._experience(request, offer.proposer).probabilities(offer)))
-            for offer in choice.offers
-        ]
-        ending, at, chance = None, 0, 0.0
-        for offer, survives in offered:
-            if offer.ends_answer and (end_chance := survives.pop()) > chance:
-                ending, at, chance = offer, len(survives), end_chance
-
-        def unless_ended(survives: list[float]) -> list[float]:
-            """Where the answer ends as an offer says, no other draft brings more."""
-            return survives[:at] + [value * (1 - chance) for value in survives[at:]]
-
-        for offer, survives in offered:
-            is_ending = offer is ending
-            candidate = make(survival=survives if is_ending else unless_ended(survives), ending=chance * is_ending)
-            yield _Option(candidate, offer)
-        for model in self.models:
-            if choice.allows(model):
-                expected = self._experience(request, model.name).expected(choice.asked.max_draft_tokens)
-                candidate = make(survival=unless_ended(survival(certain + expected)))
-                if (costs := draft_costs.get(model.name)) is not None:
-                    candidate.next_s = costs.seconds(batch)
-                    candidate.first_s = candidate.next_s * (1 + model.num_passes_through_prefix(choice.asked))
-                    candidate.catch_up_s = self._catch_up_s(model, choice.asked, costs)
-                yield _Option(candidate, model, is_model=True)
-
-    def _num_tokens_behind(self, choice: Choice) -> int:
-        """Return how many tokens the models that a request allows would have to compute for it first."""
-        return sum(model.num_tokens_behind(choice.asked) for model in self.models if choice.allows(model))
-
-    def _catch_up_s(self, model: ModelProposer, asked: DraftRequest, costs: PassCosts) -> float:
-        """Return what a first token costs more than another one because the model is behind.
-
-        Whole prompts are spread over the steps that will gain by it. How many these will be nobody knows; a text
-        that goes on is assumed to go on for as long again.
-        """
-        num_behind = model.num_tokens_behind(asked)
-        catch_up_s = costs.seconds(Load(max(1, num_behind))) - costs.seconds(Load(1))
-        if num_behind <= asked.max_draft_tokens + 1:
-            return catch_up_s
-        request = asked.request
-        num_left = min(request.max_tokens - request.num_output_tokens, request.num_output_tokens + _SHORT_ANSWER)
-        return catch_up_s / max(1, num_left // _TOKENS_PER_STEP)
 
     def _draft(self, model: ModelProposer, choices: Sequence[Choice], price: Callable[..., Prices]) -> None:
         """Let a model draft for those who chose it, each for as long as one more token pays."""
@@ -309,10 +218,10 @@ class ProposerChain:
         prices = price(draft_s=token_s / len(choices))
         for choice in choices:
             choice.asked.goes_on = Growth(
-                self._experience(choice.request, model.name),
+                self._selection.experience(choice.request, model.name),
                 prices,
                 planned_depth=choice.depth or 0,
-                certain=self._certain(choice),
+                certain=self._selection.certain(choice),
                 max_draft_tokens=choice.asked.max_draft_tokens,
             )
         started_s = self._clock()
@@ -327,14 +236,6 @@ class ProposerChain:
             costs.observe(batch, token_s * elapsed_s / expected_s)
             self._hindered_s += max(elapsed_s - _LONGEST_PASS * expected_s, 0.0)
 
-    def _certain(self, choice: Choice) -> list[float]:
-        """Return how likely each token is that nothing else can follow but it."""
-        return [
-            probability
-            for draft in choice.certain
-            for probability in self._experience(choice.request, draft.proposer).probabilities(draft)
-        ]
-
 
 _PAUSES = "speculation pauses: it was slower than plain decoding"
 _LONGEST_PASS = 1.2
@@ -343,9 +244,5 @@ _PLAIN_STEPS_ALIKE = 4
 """Plain steps in a row of which one is observed, after the first: the others say the same, and it takes some time."""
 _MAX_ROWS_OBSERVED = 64
 """Steps of more rows compute prompts."""
-_SHORT_ANSWER = 64
-"""Tokens that an answer is expected to have at least."""
-_TOKENS_PER_STEP = 4
-"""About what a drafting step brings."""
 _PROBE_DEPTH = 2
 """Deepest draft of a step that only finds out whether drafts are accepted again."""
