@@ -78,7 +78,8 @@ def plan(
     drafting_s = catch_up_s = 0.0
     expected = float(num_tokens)
     most = expected - sum(negative for negative, _, _ in likely_first)
-    best, num_best = expected / (rows_s[0] + context_s), 0
+    plain = expected / (rows_s[0] + context_s)
+    best, num_best = LEAST_GAIN * plain, 0
     for num_drafted, (negative, place, i) in enumerate(likely_first, start=1):
         candidate = candidates[i]
         expected -= negative
@@ -94,7 +95,7 @@ def plan(
     depths = [0] * len(candidates)
     for _, _, i in likely_first[:num_best]:
         depths[i] += 1
-    return Plan(depths, best)
+    return Plan(depths, best if num_best else plain)
 
 
 def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens: int, num_sharing: int) -> Plan:
@@ -104,7 +105,8 @@ def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens
     rows_s = costs.of_rows(load.num_rows, len(survival))
     step_s, row_s = load.context * costs.context_s, candidate.context_len * costs.context_s
     expected = float(num_tokens)
-    best, depth = expected / (rows_s[0] + step_s), 0
+    plain = expected / (rows_s[0] + step_s)
+    best, depth = LEAST_GAIN * plain, 0
     num_behind = len(survival)
     for place, value in enumerate(survival):
         expected += value
@@ -117,9 +119,9 @@ def _plan_for_one(costs: PassCosts, candidate: Candidate, load: Load, num_tokens
             best, depth = expected / pass_s, place + 1
         elif expected + value * num_behind <= best * pass_s:  # those behind it are likely no more than it is
             break
-    if candidate.ending and depth < len(survival):
+    if candidate.ending and 0 < depth < len(survival):
         depth = _depth_before_end(candidate, rows_s, row_s, num_tokens, best)
-    return Plan([depth], best)
+    return Plan([depth], best if depth else plain)
 
 
 def _depth_before_end(
@@ -214,3 +216,7 @@ class Growth:
         self._num_seen = num_drafted = len(confidence)
         price = self._prices.of(num_drafted + 1 - self._num_before_beyond)
         return self._survival * self._expected[num_drafted] > price
+
+
+LEAST_GAIN = 1.02
+"""How much more than plain decoding drafts must promise: the best of several estimates is likely one too high."""

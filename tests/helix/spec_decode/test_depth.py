@@ -8,7 +8,7 @@ import random
 import pytest
 
 from helix.spec_decode.costs import Load, PassCosts
-from helix.spec_decode.depth import Candidate, plan, survival
+from helix.spec_decode.depth import LEAST_GAIN, Candidate, plan, survival
 
 
 def _model(acceptance: float, num_tokens: int, token_s: float, catch_up_s: float = 0.0) -> Candidate:
@@ -102,6 +102,8 @@ def test_the_plan_for_a_batch_is_the_best_of_all() -> None:
             / costs.seconds(Load(3 + sum(depths)))
             for depths in itertools.product(range(4), repeat=3)
         )
+        plain = 3 / costs.seconds(Load(3))
+        best = best if best > LEAST_GAIN * plain else plain
         assert plan(costs, candidates, load=Load(3), num_tokens=3).tokens_per_s == pytest.approx(best)
 
 
@@ -125,3 +127,16 @@ def test_a_cut_that_leaves_a_few_tokens_before_the_end_counts_the_pass_they_take
             taken.append(depth + 1)
             num_left -= depth + 1
         assert taken == expected
+
+
+@pytest.mark.parametrize(("acceptance", "depths"), [(0.01, [0]), (0.03, [1])])
+@pytest.mark.parametrize("num_requests", [1, 2])
+def test_drafts_that_hardly_promise_more_than_plain_decoding_are_left_out(
+    acceptance: float, depths: list[int], num_requests: int
+) -> None:
+    """What they promise is an estimate, and what they cost is not all of it."""
+    costs = PassCosts({1: 1.0, 17: 1.0})
+    candidates = [Candidate(survival=[acceptance], context_len=0) for _ in range(num_requests)]
+    chosen = plan(costs, candidates, load=Load(num_requests), num_tokens=num_requests)
+    assert chosen.depths == depths * num_requests
+    assert chosen.tokens_per_s == pytest.approx(num_requests * (1 + acceptance * depths[0]))
