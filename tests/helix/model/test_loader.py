@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -233,12 +234,16 @@ def test_loading_takes_little_more_memory_than_the_packed_weights(folder: Path, 
     model.save_pretrained(tmp_path)
     del model
     _load(ModelConfig(model=str(folder), device="cpu", quantization="int4"))  # what is imported and compiled once
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak is now what there is
-    before = _memory_bytes("VmHWM")
-    loaded = _load(ModelConfig(model=str(tmp_path), device="cpu", quantization="int4"))
-    peak = _memory_bytes("VmHWM") - before
-    packed = sum(m.packed.nbytes for m in loaded.module.modules() if isinstance(m, PackedLinear))
-    assert peak < 1.3 * packed + 2**24
+    peaks = []
+    for _ in range(3):  # pages that the system maps ahead, and other threads, only add
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak is now what there is
+        before = _memory_bytes("VmHWM")
+        loaded = _load(ModelConfig(model=str(tmp_path), device="cpu", quantization="int4"))
+        peaks.append(_memory_bytes("VmHWM") - before)
+        packed = sum(m.packed.nbytes for m in loaded.module.modules() if isinstance(m, PackedLinear))
+        del loaded
+        gc.collect()
+    assert min(peaks) < 1.3 * packed + 2**24
     assert 1.3 * packed + 2**24 < (tmp_path / "model.safetensors").stat().st_size * 0.7, "nothing was tried"
 
 
