@@ -154,7 +154,8 @@ def _draw_depths(axes: Axes, rows: Rows) -> None:
             linewidth=1.2,
             label=f"{row['concurrency']} at once",
         )
-    axes.set_ylim(bottom=0)
+        top = max(axes.get_ylim()[1], 1.05 * max(row["depths"]))  # of all tasks so far: they share it
+        axes.set_ylim(0, top)
 
 
 def _by_task(
@@ -165,12 +166,12 @@ def _by_task(
     titles: Mapping[str, str],
     draw_one: Callable[[Axes, Rows], None],
 ) -> Figure:
-    """Return small multiples, one per task, with the same axes and one legend."""
+    """Return small multiples, one per task, with the same vertical axis and one legend."""
     num_columns = 4
     num_rows = -(-len(titles) // num_columns)
     figure = Figure(figsize=(10, 2.4 * num_rows + 1), layout="constrained")
     figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.94))  # type: ignore[union-attr,call-arg]
-    grid = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
+    grid = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
     handles: dict[str, Any] = {}
     for axes, (task, name) in zip(grid.flat, titles.items(), strict=False):
         draw_one(axes, [row for row in rows if row["task"] == task])

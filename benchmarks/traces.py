@@ -68,6 +68,7 @@ def answer_together(engine: LLMEngine, prompts: Sequence[Prompt], params: Sequen
     ]
     traces = {request.request_id: Trace() for request in requests}
     began_s: dict[str, float] = {}
+    num_drafted: dict[str, int] = {}
     all_began_s = now = 0.0
     num_timed_tokens = 0
     for request in requests:
@@ -82,10 +83,11 @@ def answer_together(engine: LLMEngine, prompts: Sequence[Prompt], params: Sequen
             trace.text += output.text
             trace.spec = spec
             if output.request_id not in began_s:
-                began_s[output.request_id] = now
+                began_s[output.request_id], num_drafted[output.request_id] = now, spec.num_draft_tokens
                 by_id[output.request_id].num_draft_computed_tokens = 0  # as without a prefix cache
                 continue
-            trace.depths.append(spec.num_draft_tokens - sum(trace.depths))
+            trace.depths.append(spec.num_draft_tokens - num_drafted[output.request_id])
+            num_drafted[output.request_id] = spec.num_draft_tokens
             trace.elapsed_s = now - began_s[output.request_id]
             trace.num_timed_tokens += len(output.token_ids)
             if all_began_s:
