@@ -23,7 +23,7 @@ from helix.sampling.prompt_logprobs import max_prompt_logits, take_prompt_logpro
 from helix.sampling.sampler import Sampler, Verified
 from helix.sampling_params import SamplingParams
 from helix.scheduler import ScheduledRequest, Scheduler, SchedulerOutput
-from helix.snapshot import EngineSnapshot, RequestSnapshot
+from helix.snapshot import EngineSnapshot
 from helix.spec_decode.chain import ProposerChain
 from helix.spec_decode.forced_tokens import ForcedTokensProposer
 from helix.spec_decode.ngram import NgramProposer
@@ -344,19 +344,8 @@ class LLMEngine:
 
     def snapshot(self) -> EngineSnapshot:
         """Return how memory and requests stand between two steps; it keeps nothing of the engine alive."""
-        batch = {item.request.request_id: item for item in self._last_scheduled} if self.has_requests else {}
-        manager, requests = self.block_manager, (*self.scheduler.running, *self.scheduler.waiting)
-        draft_block_ids = manager.draft_computed_blocks()
-        for request in requests:  # a block that is not full yet is nobody else's
-            num_tokens = max(request.num_draft_computed_tokens, request.num_mtp_computed_tokens)
-            draft_block_ids.update(request.block_table[: manager.num_blocks_for(num_tokens)])
-        return EngineSnapshot(
-            num_steps=self._stats.num_steps,
-            block_size=manager.block_size,
-            block_uses=tuple(manager.uses()),
-            draft_block_ids=frozenset(draft_block_ids),
-            requests=tuple(RequestSnapshot.of(request, batch.get(request.request_id)) for request in requests),
-        )
+        scheduled = self._last_scheduled if self.has_requests else []
+        return EngineSnapshot.of(self.scheduler, scheduled, num_steps=self._stats.num_steps)
 
     def _commit(self, request: Request, result: Verified, draft: Draft | None) -> RequestOutput:
         """Commit new tokens one by one until the request stops, and report what came of it.

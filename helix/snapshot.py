@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from helix.kv_cache.block_manager import BlockUse
 from helix.request import Request, RequestStatus
-from helix.scheduler import ScheduledRequest
+from helix.scheduler import ScheduledRequest, Scheduler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +69,20 @@ class EngineSnapshot:
     have the same block tables."""
     requests: tuple[RequestSnapshot, ...]
     """Running ones in their order of arrival, then waiting ones."""
+
+    @classmethod
+    def of(cls, scheduler: Scheduler, scheduled: Sequence[ScheduledRequest], *, num_steps: int) -> EngineSnapshot:
+        """Return how the requests of a scheduler and their blocks stand; scheduled is the last step."""
+        manager, requests = scheduler.block_manager, (*scheduler.running, *scheduler.waiting)
+        draft_block_ids = manager.draft_computed_blocks()
+        for request in requests:  # a block that is not full yet is nobody else's
+            num_tokens = max(request.num_draft_computed_tokens, request.num_mtp_computed_tokens)
+            draft_block_ids.update(request.block_table[: manager.num_blocks_for(num_tokens)])
+        items = {item.request.request_id: item for item in scheduled}
+        return cls(
+            num_steps=num_steps,
+            block_size=manager.block_size,
+            block_uses=tuple(manager.uses()),
+            draft_block_ids=frozenset(draft_block_ids),
+            requests=tuple(RequestSnapshot.of(request, items.get(request.request_id)) for request in requests),
+        )
